@@ -51,6 +51,8 @@ export const toAppError = (thrown: unknown): AppError => {
 };
 
 /** The error as it stands on the wire, over HTTP and in tool results alike. */
-export const toWireError = (error: AppError): { error: { code: ErrorCode; message: string; details?: Readonly<Record<string, unknown>> } } => ({
+export const toWireError = (
+  error: AppError,
+): { error: { code: ErrorCode; message: string; details?: Readonly<Record<string, unknown>> } } => ({
   error: { code: error.code, message: error.message, ...(Object.keys(error.details).length > 0 ? { details: error.details } : {}) },
 });

@@ -1,0 +1,53 @@
+// Tokens that leave the server and come back: cursors, plans, request states. Sealed, so that a caller can neither read nor forge them.
+
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export interface Sealer {
+  /** Encrypts a value for one purpose and one binding (caller, tool, arguments). Valid until `expires` (ms since the epoch). */
+  seal(purpose: string, binding: string, value: unknown, expires: number): string;
+  /** Gives the value back, or says why not. A token of another purpose or binding is as unknown as a forged one. */
+  open(purpose: string, binding: string, token: string, now: number): { value: unknown } | { refused: 'invalid' | 'expired' };
+  /** Keyed fingerprint: lets two secret values be compared without showing them. 16 hexadecimal digits. */
+  fingerprint(value: string): string;
+}
+
+/** Binds a token to everything that must be equal when it comes back. */
+export const toBinding = (...parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+
+/** @param key at least 32 bytes, shared by all replicas */
+export const createSealer = (key: string | Uint8Array): Sealer => {
+  const derive = (info: string): Buffer => Buffer.from(hkdfSync('sha256', key, new Uint8Array(), info, 32));
+  const keys = new Map<string, Buffer>();
+  const keyFor = (purpose: string): Buffer => {
+    const known = keys.get(purpose) ?? derive(`seal:${purpose}`);
+    keys.set(purpose, known);
+    return known;
+  };
+  const fingerprintKey = derive('fingerprint');
+  return {
+    seal(purpose, binding, value, expires) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', keyFor(purpose), nonce);
+      cipher.setAAD(Buffer.from(binding));
+      const body = Buffer.concat([cipher.update(JSON.stringify([expires, value]), 'utf8'), cipher.final()]);
+      return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url');
+    },
+    open(purpose, binding, token, now) {
+      try {
+        const bytes = Buffer.from(token, 'base64url');
+        const decipher = createDecipheriv('aes-256-gcm', keyFor(purpose), bytes.subarray(0, NONCE_BYTES));
+        decipher.setAAD(Buffer.from(binding));
+        decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+        const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8');
+        const [expires, value] = JSON.parse(text) as [number, unknown];
+        return expires < now ? { refused: 'expired' } : { value };
+      } catch {
+        return { refused: 'invalid' };
+      }
+    },
+    fingerprint: (value) => createHmac('sha256', fingerprintKey).update(value).digest('hex').slice(0, 16),
+  };
+};
