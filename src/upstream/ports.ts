@@ -1,12 +1,6 @@
-// What the upstream room asks of its surroundings: small structural ports, so that the room stands on kit/errors.ts alone.
+// What the upstream room asks of its surroundings.
 
-/** A structured logger: facts first, words second (pino's order). */
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+export type { Logger } from '../kit/context.ts';
 
 /** Milliseconds since the epoch. */
 export type Clock = () => number;
