@@ -234,21 +234,11 @@ export const change = <Client, Input extends Shape, State, Undo>(
       });
     },
   });
-  return {
-    ...made,
-    get input() {
-      return made.input;
-    },
-    get output() {
-      return made.output;
-    },
-    get answer() {
-      return made.answer;
-    },
-    async planUndo(undo, client, ctx) {
-      if (definition.undo === undefined)
-        throw new AppError('FAILED_PRECONDITION', `${name} cannot be undone.`, { details: { reason: 'NOT_UNDOABLE' } });
+  // Object.assign keeps the lazy getters of `made`; a spread would evaluate its schemas at start.
+  return Object.assign(made, {
+    async planUndo(undo: unknown, client: Client, ctx: CallContext): Promise<Plan<State>> {
+      if (definition.undo === undefined) throw new AppError('FAILED_PRECONDITION', `${name} cannot be undone.`, { details: { reason: 'NOT_UNDOABLE' } });
       return definition.undo(undo as Undo, client, ctx);
     },
-  };
+  });
 };

@@ -53,7 +53,8 @@ export interface Prompt {
   /** Tools it names; it is listed only where all of them are. */
   readonly tools: readonly string[];
   readonly aliases?: readonly string[];
-  text(args: Readonly<Record<string, string>>): string;
+  /** The playbook; protocol fixtures may return a whole result instead. */
+  text(args: Readonly<Record<string, string>>, protocol: unknown): string | object;
 }
 
 /** Suggests values for a prompt argument or template variable, at most 100, with the caller's rights. */

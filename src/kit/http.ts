@@ -1,0 +1,27 @@
+// What the HTTP middleware and the doors share: one request on its way, and the one shape of HTTP errors.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Caller } from './context.ts';
+import { type AppError, ERROR_CODES, toWireError } from './errors.ts';
+
+export interface HttpExchange {
+  readonly request: Request;
+  readonly url: URL;
+  /** Pattern of the matched route; undefined when none matched. */
+  readonly route: string | undefined;
+  readonly requestId: string;
+  readonly caller: Caller;
+  /** Peer address of the socket. */
+  readonly address: string;
+  /** The sockets beneath, for transports that need them (legacy SSE). */
+  readonly node?: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
+}
+
+/** The error shape of every HTTP answer that is not the protocol's own. */
+export const toErrorResponse = (error: AppError, headers: Readonly<Record<string, string>> = {}, status: number = ERROR_CODES[error.code].http): Response => {
+  const retryAfter = error.details['retry_after'];
+  return Response.json(toWireError(error), {
+    status,
+    headers: { ...(typeof retryAfter === 'string' ? { 'retry-after': String(Number.parseInt(retryAfter, 10) || 1) } : {}), ...headers },
+  });
+};

@@ -1,0 +1,163 @@
+// One tool call, whatever the transport: name to tool, arguments parsed once, the ordered steps, the service.
+
+import { randomUUID } from 'node:crypto';
+import type { ChangePort } from '../kit/change.ts';
+import { compose, type Step } from '../kit/compose.ts';
+import type { CallContext, Caller, Logger, ProgressUpdate, Question, QuestionAnswer } from '../kit/context.ts';
+import type { Directory } from '../kit/directory.ts';
+import { AppError } from '../kit/errors.ts';
+import type { Answer, FinalAnswer } from '../kit/result.ts';
+import { type Sealer, toBinding } from '../kit/seal.ts';
+import type { ToolInfo } from '../kit/tool.ts';
+import type { Manager } from './manager.ts';
+import type { Selection } from './profiles.ts';
+import { budget } from './steps/budget.ts';
+import { deadline } from './steps/deadline.ts';
+import { logCall } from './steps/log-call.ts';
+import { permit } from './steps/permit.ts';
+import { redact } from './steps/redact.ts';
+
+const CURSOR_LIFE_MS = 15 * 60_000;
+
+/** A call as a transport hands it over. */
+export interface CallRequest {
+  readonly tool: string;
+  readonly args: unknown;
+  readonly caller: Caller;
+  readonly selection: Selection;
+  readonly signal: AbortSignal;
+  readonly requestId?: string;
+  readonly traceId?: string;
+  readonly progress?: (update: ProgressUpdate) => void;
+  readonly ask?: (question: Question) => Promise<QuestionAnswer>;
+  readonly protocol?: unknown;
+}
+
+interface Owned {
+  readonly tool: ToolInfo;
+  readonly service: string;
+}
+
+/** A call on its way through the steps. */
+export interface Call {
+  readonly request: CallRequest;
+  readonly tool: ToolInfo;
+  readonly service: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly ctx: CallContext;
+  /** Seals the state of a cursor to caller, tool and arguments. */
+  readonly sealCursor: (state: Readonly<Record<string, unknown>>) => string;
+}
+
+export interface CallLimits {
+  /** Deadline of a call, ms. */
+  readonly callMs: number;
+  /** Upper bound for tools that wait, ms. */
+  readonly maxCallMs: number;
+  /** Normal ceiling of an answer, tokens. */
+  readonly maxTokens: number;
+  /** What a call may ask for at most, tokens. */
+  readonly maxTokensCeiling: number;
+}
+
+export interface CallDeps {
+  readonly manager: Manager;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly sealer: Sealer;
+  readonly limits: CallLimits;
+  readonly directory: (request: Omit<CallRequest, 'tool' | 'args'>) => Directory;
+  readonly mask: (text: string) => string;
+  /** Aborted when the grace time of a shutdown is over. */
+  readonly stopping: AbortSignal;
+  readonly changes?: ChangePort;
+}
+
+export interface CallEngine {
+  /** Gives an answer within its budget, or throws an AppError. */
+  call(request: CallRequest): Promise<FinalAnswer>;
+  /** A context with the caller's rights for work beside tools, such as completions. */
+  context(request: Omit<CallRequest, 'tool' | 'args'>): CallContext;
+}
+
+/** The ordered list: first in, last out. Budgeted answers leave at the top, raw ones come from the bottom. */
+const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [logCall(deps), permit(), deadline(deps.limits, deps.stopping)];
+const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [redact(deps.mask)];
+
+const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: string, deps: CallDeps): unknown => {
+  const token = args['cursor'];
+  if (typeof token !== 'string') return undefined;
+  const opened = deps.sealer.open('cursor', binding, token, deps.now());
+  if ('value' in opened) return opened.value;
+  const { cursor: _, ...restart } = args;
+  if (opened.refused === 'expired') throw new AppError('CURSOR_EXPIRED', 'This cursor is too old.', { details: { restart } });
+  throw new AppError('INVALID_ARGUMENT', 'This cursor does not belong to this call: pass page.next of the answer before and leave all other arguments as they were.', {
+    details: { argument: 'cursor', tool: request.tool },
+  });
+};
+
+/** Arguments that do not decide what a cursor continues. */
+const toCursorBinding = (request: CallRequest, args: Readonly<Record<string, unknown>>): string => {
+  const { cursor: _, limit: __, maxTokens: ___, ...rest } = args;
+  return toBinding(request.caller.id, request.tool, Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+};
+
+/** Makes the one engine through which every call goes, stdio too. */
+export const createCallEngine = (deps: CallDeps): CallEngine => {
+  const execute = compose<Call, Answer>(innerSteps(deps), async ({ tool, service, args, ctx }) => (await deps.manager.service(service)).callTool(tool.name, args, ctx));
+  const run = compose<Call, FinalAnswer>(outerSteps(deps), budget(deps.limits, execute));
+  // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
+  const refuse = (error: AppError): ((call: Call) => Promise<FinalAnswer>) => compose<Call, FinalAnswer>(outerSteps(deps), () => Promise.reject(error));
+
+  const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
+    const requestId = request.requestId ?? randomUUID();
+    return {
+      signal: request.signal,
+      caller: request.caller,
+      requestId,
+      traceId: request.traceId ?? requestId.replaceAll('-', ''),
+      now: deps.now,
+      logger: deps.logger,
+      directory: deps.directory(request),
+      cursor,
+      progress: request.progress ?? (() => {}),
+      ask: request.ask ?? (async () => 'unavailable'),
+      call: async (name, args) => callInner({ ...request, tool: name, args }),
+      ...(deps.changes === undefined ? {} : { changes: deps.changes }),
+      ...(request.protocol === undefined ? {} : { protocol: request.protocol }),
+    };
+  };
+
+  const find = (request: CallRequest): Owned => {
+    const tool = request.selection.tools.find(({ name }) => name === request.tool);
+    const service = deps.manager.ownerOf(request.tool);
+    if (tool !== undefined && service !== undefined) return { tool, service };
+    const why = request.selection.hidden.get(request.tool);
+    if (why !== undefined) throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${why}`, { details: { by: 'mode', missing: request.tool } });
+    throw new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
+  };
+
+  const prepare = async (request: CallRequest, { tool, service }: Owned): Promise<Call> => {
+    const live = await deps.manager.service(service);
+    const args = live.parseArguments(tool.name, request.args);
+    const binding = toCursorBinding(request, args);
+    const ctx = toContext(request, openCursor(request, args, binding, deps));
+    return { request, tool, service, args, ctx, sealCursor: (state) => deps.sealer.seal('cursor', binding, state, deps.now() + CURSOR_LIFE_MS) };
+  };
+
+  /** A tool asking another: same rights and redaction, no second log line, no cutting. */
+  const callInner = async (request: CallRequest): Promise<Answer> => execute(await prepare(request, find(request)));
+
+  return {
+    context: (request) => toContext(request),
+    async call(request) {
+      const owned = find(request);
+      const prepared = await prepare(request, owned).catch((thrown: unknown) => {
+        if (thrown instanceof AppError) return thrown;
+        throw thrown;
+      });
+      if (!(prepared instanceof AppError)) return run(prepared);
+      return refuse(prepared)({ request, ...owned, args: {}, ctx: toContext(request), sealCursor: () => '' });
+    },
+  };
+};

@@ -1,0 +1,163 @@
+// Protocol in: a bare Server per request with the shared tables hung on it. Nothing is built here that could be built once.
+
+import { CLIENT_CAPABILITIES_META_KEY, type CallToolResult, type McpServerFactory, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
+import type { Caller } from '../kit/context.ts';
+import type { CallEngine } from '../manager/call.ts';
+import type { Manager } from '../manager/manager.ts';
+import type { Selection } from '../manager/profiles.ts';
+import { completeArgument } from './completions.ts';
+import { type Confirmations, InputNeeded } from './confirm.ts';
+import { createProgress } from './progress.ts';
+import { getPrompt } from './prompts.ts';
+import { readResource } from './resources.ts';
+import { toCallResult, toErrorResult } from './result.ts';
+import { registerTasks, startTask, type Tasks } from './tasks.ts';
+import { toTraceId } from './trace.ts';
+import type { WireTables } from './wire.ts';
+
+export const INVALID_PARAMS = -32602;
+const INTERNAL_ERROR = -32603;
+const LIST_TTL_MS = 300_000;
+
+/** One view of the server: a route, or stdio. */
+export interface Surface {
+  readonly selection: Selection;
+  readonly tables: WireTables;
+}
+
+export interface McpDeps {
+  readonly calls: CallEngine;
+  readonly manager: Manager;
+  readonly confirmations: Confirmations;
+  readonly tasks: Tasks;
+  readonly serverInfo: { readonly name: string; readonly title: string; readonly version: string };
+  /** Who calls, from the verified credentials of the transport. */
+  readonly toCaller: (c: ServerContext | undefined) => Caller;
+  readonly report: (error: unknown, method: string) => void;
+}
+
+/** What a handler needs of its request, whatever the method. */
+export interface Exchange {
+  readonly c: ServerContext;
+  readonly caller: Caller;
+  readonly surface: Surface;
+  readonly deps: McpDeps;
+  readonly canAsk: boolean;
+}
+
+const invalidCursor = (): ProtocolError => new ProtocolError(INVALID_PARAMS, 'Invalid cursor');
+
+const pageOf = <Item>(table: { page(cursor: string | undefined): { items: readonly Item[]; nextCursor?: string } | undefined }, cursor: string | undefined) => {
+  const page = table.page(cursor);
+  if (page === undefined) throw invalidCursor();
+  return { items: [...page.items], ...(page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor }) };
+};
+
+/** Client capabilities: from the envelope (modern) or the handshake (legacy connections). */
+const capabilitiesOf = (server: Server, c: ServerContext): Readonly<Record<string, unknown>> => {
+  const envelope: Readonly<Record<string, unknown>> = c.mcpReq.envelope ?? {};
+  const declared = envelope[CLIENT_CAPABILITIES_META_KEY] ?? server.getClientCapabilities();
+  return (declared ?? {}) as Readonly<Record<string, unknown>>;
+};
+
+const callTool = async ({ c, caller, surface, deps, canAsk }: Exchange, name: string, args: unknown, signal = c.mcpReq.signal): Promise<CallToolResult> => {
+  const traceId = toTraceId(c);
+  const progress = createProgress(c);
+  try {
+    const answer = await deps.calls.call({
+      tool: name,
+      args,
+      caller,
+      selection: surface.selection,
+      signal,
+      traceId,
+      ...(progress === undefined ? {} : { progress: progress.report }),
+      ask: deps.confirmations.asker(c, canAsk, { tool: name, args, caller: caller.id }),
+      protocol: c,
+    });
+    return toCallResult(answer);
+  } catch (thrown) {
+    if (thrown instanceof InputNeeded) return thrown.result as unknown as CallToolResult;
+    if (thrown instanceof ProtocolError) throw thrown;
+    return toErrorResult(thrown, traceId);
+  } finally {
+    await progress?.done();
+  }
+};
+
+const isKnown = ({ selection }: Surface, name: string): boolean => selection.hidden.has(name) || selection.tools.some((tool) => tool.name === name);
+
+/** Thrown text never reaches the client: on the low-level server it would be sent as it is. */
+const guarded =
+  <Params, Result>(deps: McpDeps, method: string, handle: (params: Params, c: ServerContext) => Promise<Result> | Result) =>
+  async (request: { params?: Params | undefined }, c: ServerContext): Promise<Result> => {
+    try {
+      return await handle((request.params ?? {}) as Params, c);
+    } catch (thrown) {
+      if (thrown instanceof ProtocolError) throw thrown;
+      deps.report(thrown, method);
+      throw new ProtocolError(INTERNAL_ERROR, 'Internal error');
+    }
+  };
+
+const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void => {
+  type Cursor = { cursor?: string | undefined };
+  server.setRequestHandler('tools/list', guarded(deps, 'tools/list', ({ cursor }: Cursor) => {
+    const { items, ...rest } = pageOf(tables.tools, cursor);
+    return { tools: items, ...rest };
+  }));
+  server.setRequestHandler('prompts/list', guarded(deps, 'prompts/list', ({ cursor }: Cursor) => {
+    const { items, ...rest } = pageOf(tables.prompts, cursor);
+    return { prompts: items, ...rest };
+  }));
+  server.setRequestHandler('resources/list', guarded(deps, 'resources/list', ({ cursor }: Cursor) => {
+    const { items, ...rest } = pageOf(tables.resources, cursor);
+    return { resources: items, ...rest };
+  }));
+  server.setRequestHandler('resources/templates/list', guarded(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
+    const { items, ...rest } = pageOf(tables.templates, cursor);
+    return { resourceTemplates: items, ...rest };
+  }));
+};
+
+/** A factory for one surface. The result is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
+export const createServerFactory = (surface: Surface, deps: McpDeps): McpServerFactory => {
+  const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: 'public' } as const;
+  const options = {
+    instructions: surface.tables.instructions,
+    cacheHints: {
+      'tools/list': cacheHint,
+      'prompts/list': cacheHint,
+      'resources/list': cacheHint,
+      'resources/templates/list': cacheHint,
+      'server/discover': cacheHint,
+      'resources/read': { ttlMs: 0, cacheScope: 'private' },
+    },
+    requestState: { verify: deps.confirmations.verify },
+  } as const;
+  const shared = { tools: {}, prompts: {}, resources: {}, completions: {} };
+  const capabilities = {
+    modern: { ...shared, extensions: { 'io.modelcontextprotocol/tasks': {} } },
+    // Deprecated, but clients of 2025 set a level and must get an answer.
+    legacy: { ...shared, logging: {} },
+  };
+  return (ctx) => {
+    const server = new Server(deps.serverInfo, { ...options, capabilities: capabilities[ctx.era] });
+    const exchange = (c: ServerContext): Exchange => {
+      const { elicitation } = capabilitiesOf(server, c);
+      return { c, surface, deps, caller: deps.toCaller(c), canAsk: elicitation !== undefined && elicitation !== null };
+    };
+    registerLists(server, surface, deps);
+    server.setRequestHandler('tools/call', guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
+      if (!isKnown(surface, params.name)) throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+      const call = exchange(c);
+      const task = startTask(call, params.name, capabilitiesOf(server, c), (signal) => callTool(call, params.name, params.arguments, signal));
+      return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
+    }));
+    server.setRequestHandler('prompts/get', guarded(deps, 'prompts/get', (params: { name: string; arguments?: Record<string, string> | undefined }, c) => getPrompt(exchange(c), params)));
+    server.setRequestHandler('resources/read', guarded(deps, 'resources/read', (params: { uri: string }, c) => readResource(exchange(c), params.uri)));
+    server.setRequestHandler('completion/complete', guarded(deps, 'completion/complete', (params: Parameters<typeof completeArgument>[1], c) => completeArgument(exchange(c), params)));
+    if (ctx.era === 'modern') registerTasks(server, exchange);
+    return server;
+  };
+};
