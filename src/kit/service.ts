@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import type { CallContext, Logger } from './context.ts';
-import type { Health } from './directory.ts';
+import type { ClusterStatus, Health } from './directory.ts';
 import { AppError } from './errors.ts';
 import type { Answer } from './result.ts';
 import type { Signals } from './signals.ts';
@@ -77,6 +77,8 @@ export interface ServiceParts {
     known: Readonly<Record<string, string>>,
     ctx: CallContext,
   ): Promise<readonly string[] | undefined>;
+  /** The environments that `cluster` may name, with their state. */
+  clusters?(signal: AbortSignal): Promise<readonly ClusterStatus[]>;
   readonly signals: Partial<{ [Key in keyof Signals<never>]: (...args: readonly unknown[]) => Promise<readonly unknown[]> }>;
 }
 
@@ -110,6 +112,7 @@ export interface ServiceSource<Config, Client> {
   /** Asks the backend whether it works, with the configured credentials. */
   ping(client: Client, signal: AbortSignal): Promise<Health>;
   close?(client: Client): Promise<void>;
+  clusters?(client: Client, signal: AbortSignal): Promise<readonly ClusterStatus[]>;
   readonly resources?: readonly FixedResource[];
   readonly templates?: readonly ResourceTemplate[];
   readonly prompts?: readonly Prompt[];
@@ -119,15 +122,14 @@ export interface ServiceSource<Config, Client> {
 
 const createService = <Config, Client>(source: ServiceSource<Config, Client>, deps: ServiceDeps): Service => {
   const tools = new Map(source.tools.map((tool) => [tool.name, tool]));
-  let client: Client | undefined;
-  let isOpen = false;
+  let open: { readonly client: Client } | undefined;
   const toClient = (): Client => {
-    if (!isOpen || client === undefined) {
+    if (open === undefined) {
       throw new AppError('SERVICE_UNAVAILABLE', `${source.title} is not started.`, {
         details: { service: source.name, retry_after: '5s' },
       });
     }
-    return client;
+    return open.client;
   };
   const toTool = (name: string): Tool<Client> => {
     const found = tools.get(name);
@@ -144,19 +146,16 @@ const createService = <Config, Client>(source: ServiceSource<Config, Client>, de
         const key = [source.name, ...(issue?.path ?? [])].map(String).join('.');
         throw new AppError('INVALID_ARGUMENT', `Configuration ${key}: ${issue?.message ?? 'not valid'}`, { details: { key } });
       }
-      client = await source.connect(parsed.data, deps);
-      isOpen = true;
+      open = { client: await source.connect(parsed.data, deps) };
     },
     getTools: () => source.tools,
     parseArguments: (name, raw) => toTool(name).parse(raw),
     callTool: async (name, args, ctx) => toTool(name).run(args, toClient(), ctx),
     healthCheck: async (signal) => source.ping(toClient(), signal),
     async shutdown() {
-      if (!isOpen) return;
-      isOpen = false;
-      const closing = client;
-      client = undefined;
-      if (closing !== undefined) await source.close?.(closing);
+      const closing = open;
+      open = undefined;
+      if (closing !== undefined) await source.close?.(closing.client);
     },
     parts: {
       title: source.title,
@@ -167,6 +166,7 @@ const createService = <Config, Client>(source: ServiceSource<Config, Client>, de
         const completer = source.completions?.[argument];
         return completer === undefined ? undefined : completer(prefix, known, toClient(), ctx);
       },
+      ...(source.clusters === undefined ? {} : { clusters: async (signal: AbortSignal) => source.clusters?.(toClient(), signal) ?? [] }),
       signals: Object.fromEntries(
         Object.entries(signals).map(([key, ask]) => [
           key,

@@ -2,7 +2,7 @@
 
 import { type GetPromptResult, ProtocolError } from '@modelcontextprotocol/server';
 import type { Prompt } from '../kit/service.ts';
-import { type Exchange, INVALID_PARAMS } from './server.ts';
+import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
 
 const MAX_ARGUMENT_CHARS = 2000;
 
@@ -23,7 +23,7 @@ export const getPrompt = async (exchange: Exchange, params: { name: string; argu
   const given = Object.fromEntries(Object.entries(params.arguments ?? {}).map(([key, value]) => [key, String(value).slice(0, MAX_ARGUMENT_CHARS)]));
   const missing = prompt.arguments.find((argument) => argument.required === true && (given[argument.name] ?? '') === '');
   if (missing !== undefined) throw new ProtocolError(INVALID_PARAMS, `The prompt ${prompt.name} needs ${missing.name}: ${missing.description}`);
-  const made = prompt.text(given, exchange.c);
+  const made = prompt.text(given, toProtocol(exchange.deps, exchange.c));
   if (typeof made !== 'string') return made as GetPromptResult;
   return { description: prompt.description, messages: [{ role: 'user', content: { type: 'text', text: made } }] };
 };

@@ -3,7 +3,7 @@
 import { ProtocolError, type ReadResourceResult, UriTemplate } from '@modelcontextprotocol/server';
 import { toAppError } from '../kit/errors.ts';
 import type { FixedResource, ResourceTemplate } from '../kit/service.ts';
-import { type Exchange, INVALID_PARAMS } from './server.ts';
+import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
 import { toErrorText } from './result.ts';
 import { toTraceId } from './trace.ts';
 
@@ -56,7 +56,7 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
       selection: surface.selection,
       signal: c.mcpReq.signal,
       traceId: toTraceId(c),
-      protocol: c,
+      protocol: toProtocol(deps, c),
     });
     if (answer.raw !== undefined) return answer.raw as ReadResourceResult;
     return { contents: [{ uri, mimeType: match.part.mimeType, text: match.part.mimeType === 'application/json' ? JSON.stringify(answer.structured) : answer.text }] };

@@ -60,6 +60,9 @@ const capabilitiesOf = (server: Server, c: ServerContext): Readonly<Record<strin
   return (declared ?? {}) as Readonly<Record<string, unknown>>;
 };
 
+/** What protocol fixtures need beside the call: the raw request, and a state that `verify` accepts. */
+export const toProtocol = ({ confirmations }: McpDeps, c: ServerContext): { c: ServerContext; mint: (value: unknown) => string } => ({ c, mint: (value) => confirmations.mint(value, c) });
+
 const callTool = async ({ c, caller, surface, deps, canAsk }: Exchange, name: string, args: unknown, signal = c.mcpReq.signal): Promise<CallToolResult> => {
   const traceId = toTraceId(c);
   const progress = createProgress(c);
@@ -73,7 +76,7 @@ const callTool = async ({ c, caller, surface, deps, canAsk }: Exchange, name: st
       traceId,
       ...(progress === undefined ? {} : { progress: progress.report }),
       ask: deps.confirmations.asker(c, canAsk, { tool: name, args, caller: caller.id }),
-      protocol: c,
+      protocol: toProtocol(deps, c),
     });
     return toCallResult(answer);
   } catch (thrown) {

@@ -1,0 +1,28 @@
+// Writes what is made from the definitions: the catalogue that a start reads, and the generated documentation. `--check` only compares.
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { toCatalogue } from '../src/kit/catalogue.ts';
+import { services } from '../src/services/index.ts';
+
+const catalogues = [];
+for (const [name, slot] of Object.entries(services)) {
+  const definition = await slot.load();
+  if (definition.name !== name) throw new Error(`services/index.ts calls ${definition.name} ${name}`);
+  catalogues.push(toCatalogue(definition));
+}
+
+const files: Record<string, string> = { 'src/generated/catalogue.json': `${JSON.stringify(catalogues)}\n` };
+
+const isCheck = process.argv.includes('--check');
+const stale: string[] = [];
+for (const [file, text] of Object.entries(files)) {
+  const before = await readFile(file, 'utf8').catch(() => '');
+  if (before === text) continue;
+  stale.push(file);
+  if (isCheck) continue;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+}
+if (stale.length > 0) process.stdout.write(`${isCheck ? 'stale' : 'written'}: ${stale.join(', ')}\n`);
+if (isCheck && stale.length > 0) process.exitCode = 1;

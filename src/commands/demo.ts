@@ -1,0 +1,1 @@
+export const run = async (_argv: readonly string[]): Promise<number> => 0;

@@ -1,0 +1,22 @@
+// The services, in one literal record. Adding one is a folder and a line here.
+
+import type { z } from 'zod';
+import type { ServiceDefinition } from '../kit/service.ts';
+import { kubernetesConfig } from './kubernetes/config.ts';
+import { findKubernetes } from './kubernetes/find.ts';
+import { platformConfig } from './platform/config.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a start needs of a service; the service itself is loaded on first use. */
+export interface ServiceSlot {
+  readonly config: z.ZodType;
+  readonly load: () => Promise<ServiceDefinition>;
+  /** Is there something to talk to? Must not touch the network. `clusters` counts the environments that `cluster` may name. */
+  readonly find: (config: never, env: Environment) => { readonly configured: boolean; readonly clusters?: number };
+}
+
+export const services = {
+  platform: { config: platformConfig, load: async () => (await import('./platform/index.ts')).platform, find: () => ({ configured: true }) },
+  kubernetes: { config: kubernetesConfig, load: async () => (await import('./kubernetes/index.ts')).kubernetes, find: findKubernetes },
+} as const satisfies Record<string, ServiceSlot>;
