@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
+import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
 import type { z } from 'zod';
 import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
 import { isLoopback, parseAddress, serverConfig } from './config/server.ts';
@@ -12,7 +13,7 @@ import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { AppError } from './kit/errors.ts';
 import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
-import type { ServiceDefinition, ServiceDeps } from './kit/service.ts';
+import type { Notify, ServiceDefinition, ServiceDeps } from './kit/service.ts';
 import { createLogger } from './logging/logger.ts';
 import { type CallEngine, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
@@ -53,7 +54,8 @@ interface Plugin {
   readonly catalogue: ServiceCatalogue;
 }
 
-const isDefinition = (value: unknown): value is ServiceDefinition => typeof value === 'object' && value !== null && 'name' in value && 'create' in value;
+const isDefinition = (value: unknown): value is ServiceDefinition =>
+  typeof value === 'object' && value !== null && 'name' in value && 'create' in value;
 
 /** A plugin is a module whose default export (or any export) is a service definition. */
 const loadPlugin = async (specifier: string): Promise<Plugin> => {
@@ -65,12 +67,19 @@ const loadPlugin = async (specifier: string): Promise<Plugin> => {
     throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} cannot be loaded.`, { details: { key: 'plugins' }, cause });
   }
   const definition = [module['default'], ...Object.values(module)].find(isDefinition);
-  if (definition === undefined) throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} exports no service: use defineService().`, { details: { key: 'plugins' } });
+  if (definition === undefined)
+    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} exports no service: use defineService().`, {
+      details: { key: 'plugins' },
+    });
   return { definition, catalogue: toCatalogue(definition) };
 };
 
 /** Reads the configuration with the sections of all services, built in and plugged in. */
-export const loadSettings = async (options: { file?: string; env: Settings['env']; flags?: Readonly<Record<string, unknown>> }): Promise<Settings> => {
+export const loadSettings = async (options: {
+  file?: string;
+  env: Settings['env'];
+  flags?: Readonly<Record<string, unknown>>;
+}): Promise<Settings> => {
   // A plugin's section is checked by the plugin itself when it starts; here it only must not count as unknown.
   const source = { env: options.env, flags: options.flags ?? {}, ...(options.file === undefined ? {} : { file: options.file }) };
   const first = await loadConfig({ shape: configShape, ...source, lenient: true });
@@ -124,12 +133,14 @@ const toEntries = async (config: Config, env: Settings['env']): Promise<{ entrie
     clusters = Math.max(clusters, found.clusters ?? 1);
     return { catalogue, load: slot.load, config: config[name], configured: found.configured && isEnabled(name, config.enableDisable) };
   });
-  const plugged = plugins.map(({ definition, catalogue }): ServiceEntry => ({
-    catalogue,
-    load: async () => definition,
-    config: config[definition.name] ?? {},
-    configured: isEnabled(definition.name, config.enableDisable),
-  }));
+  const plugged = plugins.map(
+    ({ definition, catalogue }): ServiceEntry => ({
+      catalogue,
+      load: async () => definition,
+      config: config[definition.name] ?? {},
+      configured: isEnabled(definition.name, config.enableDisable),
+    }),
+  );
   return { entries: [...own, ...plugged], clusters };
 };
 
@@ -145,7 +156,9 @@ const createDirectory = (manager: Manager, selection: Selection, config: Config)
   status: (signal, service) => manager.status(signal, service),
   async clusters(signal) {
     const owners = manager.catalogues.map(({ name }) => name);
-    const lists = await Promise.all(owners.map(async (name) => (await manager.service(name).catch(() => undefined))?.parts.clusters?.(signal) ?? []));
+    const lists = await Promise.all(
+      owners.map(async (name) => (await manager.service(name).catch(() => undefined))?.parts.clusters?.(signal) ?? []),
+    );
     return lists.flat() satisfies ClusterStatus[];
   },
   hidden: () => [...selection.hidden].map(([tool, why]) => ({ tool, why })),
@@ -168,14 +181,30 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const now = overrides.now ?? Date.now;
   const redactor = createRedactor();
   const level = config.logging.level === 'fatal' ? 'error' : config.logging.level;
-  const logger = createLogger({ level, json: config.logging.json, mask: redactor.mask, ...(overrides.log === undefined ? {} : { write: overrides.log }), now });
+  const logger = createLogger({
+    level,
+    json: config.logging.json,
+    mask: redactor.mask,
+    ...(overrides.log === undefined ? {} : { write: overrides.log }),
+    now,
+  });
   const sealer = createSealer(config.security.signingKey ?? randomBytes(32));
   if (config.security.signingKey !== undefined) redactor.learn(config.security.signingKey);
-  const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn };
+  const bus = new InMemoryServerEventBus();
+  const notify: Notify = {
+    listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
+    resourceUpdated: (uri) => bus.publish({ kind: 'resource_updated', uri }),
+  };
+  const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn, notify };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
   const stopping = new AbortController();
-  const limits = { callMs: config.timeouts.callSec * 1000, maxCallMs: config.timeouts.maxCallSec * 1000, maxTokens: config.output.maxTokens, maxTokensCeiling: config.output.maxTokensCeiling };
+  const limits = {
+    callMs: config.timeouts.callSec * 1000,
+    maxCallMs: config.timeouts.maxCallSec * 1000,
+    maxTokens: config.output.maxTokens,
+    maxTokensCeiling: config.output.maxTokensCeiling,
+  };
   const mode = toMode(config);
   const calls = createCallEngine({
     manager,
@@ -186,23 +215,46 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     stopping: stopping.signal,
     mask: redactor.mask,
     directory: ({ selection }) => createDirectory(manager, selection, config),
-    ...(mode === 'read' ? {} : { changes: createChanges({ sealer, now, keepMs: config.changes.keepHours * 3_600_000, approval: config.security.approval }) }),
+    ...(mode === 'read'
+      ? {}
+      : {
+          changes: createChanges({
+            sealer,
+            now,
+            keepMs: config.changes.keepHours * 3_600_000,
+            approval: config.security.approval,
+            onRecord: ({ targets }) => {
+              for (const { ref } of targets) notify.resourceUpdated(ref);
+            },
+          }),
+        }),
   });
-  const report: McpDeps['report'] = (error, where) => logger.error({ where, fault: error instanceof Error ? error.stack : String(error) }, 'internal fault');
+  const report: McpDeps['report'] = (error, where) =>
+    logger.error({ where, fault: error instanceof Error ? error.stack : String(error) }, 'internal fault');
   const tasks = createTasks(now);
   const local: Caller = { id: 'local', groups: [], scopes: ['all'] };
   const mcpDeps: McpDeps = {
     calls,
     manager,
     tasks,
+    bus,
     confirmations: createConfirmations(sealer, now),
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (c) => (c?.http?.authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     report,
   };
   const surface = (profiles: readonly string[]): Surface => {
-    const selection = selectTools(manager.catalogues, { profiles, mode, enabledTools: config.enableDisable.enabledTools, disabledTools: config.enableDisable.disabledTools, capabilities: new Set() });
-    return { selection, tables: createWireTables(manager.catalogues, selection, { form: config.definitions.form, manyClusters: clusters > 1 }) };
+    const selection = selectTools(manager.catalogues, {
+      profiles,
+      mode,
+      enabledTools: config.enableDisable.enabledTools,
+      disabledTools: config.enableDisable.disabledTools,
+      capabilities: new Set(),
+    });
+    return {
+      selection,
+      tables: createWireTables(manager.catalogues, selection, { form: config.definitions.form, manyClusters: clusters > 1 }),
+    };
   };
   const serviceNames = manager.catalogues.map(({ name }) => name);
   const doors: { close(): Promise<void> }[] = [];
@@ -211,7 +263,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const openHttpDoor = async ({ port }: { port?: number } = {}): Promise<HttpDoor> => {
     checkExposure(config);
     const address = parseAddress(config.server.addr);
-    const debugReport = (error: unknown, where: string): void => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused');
+    const debugReport = (error: unknown, where: string): void =>
+      logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused');
     const routes = createRoutes({
       mode: config.server.mode === undefined || config.server.mode === 'stdio' ? 'sse' : config.server.mode,
       legacySessions: config.server.legacySessions,
@@ -219,6 +272,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       factoryFor: (service) => createServerFactory(surface([service === 'aggregate' ? 'all' : service]), mcpDeps),
       profileFactory: (profile) => createServerFactory(surface(profile === null ? config.profiles : profile.split(',')), mcpDeps),
       paths: { sse: config.server.ssePaths, http: config.server.httpPaths, streamable: config.server.streamableHttpPaths },
+      bus,
       maxBodyBytes: config.server.maxBodyBytes,
       maxStreams: Math.ceil(config.server.max_connections / 2),
       isReady: () => isReady,

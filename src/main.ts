@@ -21,7 +21,8 @@ const toCommand = (argv: readonly string[]): { name: string; rest: readonly stri
 const main = async (): Promise<number> => {
   const { name, rest } = toCommand(process.argv.slice(2));
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (load === undefined) throw new AppError('INVALID_ARGUMENT', `There is no command ${name}. Commands: ${Object.keys(COMMANDS).join(', ')}.`);
+  if (load === undefined)
+    throw new AppError('INVALID_ARGUMENT', `There is no command ${name}. Commands: ${Object.keys(COMMANDS).join(', ')}.`);
   return (await load()).run(rest);
 };
 

@@ -64,12 +64,21 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   const { settings, args } = splitArguments(argv.slice(1));
   const flags: ParsedFlags = parseFlags(settings, { ...SETTING_OPTIONS, ...HELP_OPTION, json: { type: 'boolean' } });
   // Calls are told on stdout; the log stays quiet unless asked for.
-  const app = await createApp(await toSettings(flags, { ...(flags.values['log-level'] === undefined ? { 'logging.level': 'warn' } : {}), profiles: ['all'] }));
+  const app = await createApp(
+    await toSettings(flags, { ...(flags.values['log-level'] === undefined ? { 'logging.level': 'warn' } : {}), profiles: ['all'] }),
+  );
   try {
     const { selection } = app.surface(['all']);
     const tool = selection.tools.find((item) => item.name === name);
     if (tool === undefined && !selection.hidden.has(name)) {
-      throw new AppError('INVALID_ARGUMENT', `There is no tool ${name}.`, { details: { nearest: nearestNames(name, selection.tools.map((item) => item.name)) } });
+      throw new AppError('INVALID_ARGUMENT', `There is no tool ${name}.`, {
+        details: {
+          nearest: nearestNames(
+            name,
+            selection.tools.map((item) => item.name),
+          ),
+        },
+      });
     }
     if (flags.values['help'] === true && tool !== undefined) {
       process.stdout.write(describeTool(tool));
@@ -84,7 +93,12 @@ export const run = async (argv: readonly string[]): Promise<number> => {
       caller: app.local,
       selection,
       signal: stop.signal,
-      ...(isTerminal ? { progress: ({ progress, total, message }) => void process.stderr.write(`\r\u001b[K${message ?? ''} ${progress}${total === undefined ? '' : `/${total}`}`) } : {}),
+      ...(isTerminal
+        ? {
+            progress: ({ progress, total, message }) =>
+              void process.stderr.write(`\r\u001b[K${message ?? ''} ${progress}${total === undefined ? '' : `/${total}`}`),
+          }
+        : {}),
     });
     if (isTerminal) process.stderr.write('\r\u001b[K');
     process.stdout.write(`${flags.values['json'] === true ? JSON.stringify(answer.structured) : answer.text}\n`);

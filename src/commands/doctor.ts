@@ -38,22 +38,38 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   try {
     const signal = AbortSignal.timeout(15_000);
     const statuses = await app.manager.status(signal);
-    const clusters = (await Promise.all(app.serviceNames.map(async (name) => (await app.manager.service(name)).parts.clusters?.(signal) ?? []).map((list) => list.catch(() => [])))).flat();
+    const clusters = (
+      await Promise.all(
+        app.serviceNames
+          .map(async (name) => (await app.manager.service(name)).parts.clusters?.(signal) ?? [])
+          .map((list) => list.catch(() => [])),
+      )
+    ).flat();
     const { selection, tables } = app.surface(app.config.profiles);
     const checks: Check[] = [
       { what: 'node', result: 'ok', detail: `${process.version}, ${NAME} ${VERSION}` },
-      { what: 'configuration', result: 'ok', detail: settings.given.size === 0 ? 'defaults only' : `set: ${[...settings.given].join(', ')}` },
+      {
+        what: 'configuration',
+        result: 'ok',
+        detail: settings.given.size === 0 ? 'defaults only' : `set: ${[...settings.given].join(', ')}`,
+      },
       ...settings.warnings.map((detail): Check => ({ what: 'configuration', result: 'warn', detail })),
-      ...statuses.map((status): Check => ({
-        what: status.service,
-        result: STATE[status.state] ?? 'warn',
-        detail: [status.state, status.version, status.reason, status.latencyMs === undefined ? undefined : `${status.latencyMs} ms`].filter((part) => part !== undefined).join(', '),
-      })),
-      ...clusters.map((cluster): Check => ({
-        what: `cluster ${cluster.name}${cluster.default === true ? ' (default)' : ''}`,
-        result: cluster.reachable === true ? 'ok' : 'fail',
-        detail: [cluster.server, cluster.version, cluster.reason].filter((part) => part !== undefined).join(', '),
-      })),
+      ...statuses.map(
+        (status): Check => ({
+          what: status.service,
+          result: STATE[status.state] ?? 'warn',
+          detail: [status.state, status.version, status.reason, status.latencyMs === undefined ? undefined : `${status.latencyMs} ms`]
+            .filter((part) => part !== undefined)
+            .join(', '),
+        }),
+      ),
+      ...clusters.map(
+        (cluster): Check => ({
+          what: `cluster ${cluster.name}${cluster.default === true ? ' (default)' : ''}`,
+          result: cluster.reachable === true ? 'ok' : 'fail',
+          detail: [cluster.server, cluster.version, cluster.reason].filter((part) => part !== undefined).join(', '),
+        }),
+      ),
       {
         what: 'offered',
         result: 'ok',

@@ -1,6 +1,6 @@
 // serve: opens the door that the mode names, and stops in good order.
 
-import { createApp, type App, type Settings } from '../app.ts';
+import { type App, createApp, type Settings } from '../app.ts';
 import { NAME, VERSION } from '../version.ts';
 import { HELP_OPTION, parseFlags, SETTING_OPTIONS, toSettings } from './options.ts';
 import { untilSignal } from './signals.ts';

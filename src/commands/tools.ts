@@ -22,10 +22,18 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   const tools = tables.tools.items;
   if (flags.values['json'] === true) process.stdout.write(`${JSON.stringify(tools)}\n`);
   else {
-    const rows = tools.map((tool) => [tool.name, selection.tools.find(({ name }) => name === tool.name)?.effect ?? '', String(definitionTokens([tool])), tool.description ?? '']);
+    const rows = tools.map((tool) => [
+      tool.name,
+      selection.tools.find(({ name }) => name === tool.name)?.effect ?? '',
+      String(definitionTokens([tool])),
+      tool.description ?? '',
+    ]);
     process.stdout.write(`${formatTable(['TOOL', 'EFFECT', 'TOKENS', 'WHAT IT DOES'], rows)}\n`);
-    process.stdout.write(`\n${tools.length} tools, about ${definitionTokens(tools)} tokens (${tables.form} form), profile ${selection.profile}, mode ${selection.mode}\n`);
-    if (selection.hidden.size > 0) process.stdout.write(`not offered: ${[...selection.hidden.keys()].join(', ')} (platform_status view=access says why)\n`);
+    process.stdout.write(
+      `\n${tools.length} tools, about ${definitionTokens(tools)} tokens (${tables.form} form), profile ${selection.profile}, mode ${selection.mode}\n`,
+    );
+    if (selection.hidden.size > 0)
+      process.stdout.write(`not offered: ${[...selection.hidden.keys()].join(', ')} (platform_status view=access says why)\n`);
   }
   await app.close();
   return 0;

@@ -15,16 +15,23 @@ export interface LoadOptions<Shape extends z.core.$ZodLooseShape> {
   readonly env: Environment;
   /** Values by dotted key, strings or already typed. */
   readonly flags: Readonly<Record<string, unknown>>;
+  /** Unknown sections are let through: a first look, before the sections of plugins are known. */
+  readonly lenient?: boolean;
 }
 
 /** Sections of the earlier edition that are not part of this product: told once, without effect. */
 const FOREIGN = ['loki', 'argocd', 'nacos', 'langfuse', 'sentry', 'dify'];
 
-const refuse = (key: string, message: string, extra: Record<string, unknown> = {}): AppError => new AppError('INVALID_ARGUMENT', `Configuration ${key}: ${message}`, { details: { key, ...extra } });
+const refuse = (key: string, message: string, extra: Record<string, unknown> = {}): AppError =>
+  new AppError('INVALID_ARGUMENT', `Configuration ${key}: ${message}`, { details: { key, ...extra } });
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-type Definition = { readonly type: string; readonly innerType?: z.core.$ZodType; readonly shape?: Readonly<Record<string, z.core.$ZodType>> };
+type Definition = {
+  readonly type: string;
+  readonly innerType?: z.core.$ZodType;
+  readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
+};
 const toDefinition = (schema: z.core.$ZodType): Definition => schema._zod.def as unknown as Definition;
 const toInner = (schema: z.core.$ZodType): z.core.$ZodType => {
   const { innerType } = toDefinition(schema);
@@ -66,7 +73,11 @@ const fromText = (text: string, { key, type }: ConfigKey, source: string): unkno
     if (text.trim() !== '' && Number.isFinite(Number(text))) return Number(text);
     throw refuse(key, `${source} must be a number.`);
   }
-  if (type === 'array') return text.split(',').map((item) => item.trim()).filter((item) => item !== '');
+  if (type === 'array')
+    return text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
   return text;
 };
 
@@ -86,7 +97,10 @@ const setAt = (tree: Tree, key: string, value: unknown): void => {
 /** `${NAME}` from the environment; `$${` is a literal; an unset name stops the start. */
 const substitute = (value: unknown, env: Environment, key: string): unknown => {
   if (Array.isArray(value)) return value.map((item, index) => substitute(item, env, `${key}[${index}]`));
-  if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, substitute(item, env, key === '' ? name : `${key}.${name}`)]));
+  if (isTree(value))
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, substitute(item, env, key === '' ? name : `${key}.${name}`)]),
+    );
   if (typeof value !== 'string') return value;
   return value.replace(/\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, literal: string | undefined, name: string | undefined) => {
     if (literal !== undefined) return literal;
@@ -117,12 +131,21 @@ const explain = (issue: z.core.$ZodIssue, keys: readonly ConfigKey[]): AppError 
   const path = issue.path.map(String).join('.');
   if (issue.code !== 'unrecognized_keys') return refuse(path, issue.message);
   const unknown = [...(path === '' ? [] : [path]), issue.keys[0] ?? ''].join('.');
-  const nearest = nearestNames(unknown, keys.flatMap(({ key }) => [key, key.split('.')[0] ?? key]));
+  const nearest = nearestNames(
+    unknown,
+    keys.flatMap(({ key }) => [key, key.split('.')[0] ?? key]),
+  );
   return refuse(unknown, `unknown key.${nearest[0] === undefined ? '' : ` Did you mean ${nearest[0]}?`}`, { nearest });
 };
 
 /** Reads, merges, checks. Throws INVALID_ARGUMENT that names the key. */
-export const loadConfig = async <Shape extends z.core.$ZodLooseShape>({ shape, file, env, flags }: LoadOptions<Shape>): Promise<{ config: z.infer<z.ZodObject<Shape>>; warnings: string[]; given: ReadonlySet<string> }> => {
+export const loadConfig = async <Shape extends z.core.$ZodLooseShape>({
+  shape,
+  file,
+  env,
+  flags,
+  lenient = false,
+}: LoadOptions<Shape>): Promise<{ config: z.infer<z.ZodObject<Shape>>; warnings: string[]; given: ReadonlySet<string> }> => {
   const keys = listKeys(shape);
   const tree = file === undefined ? {} : await readTree(file, env);
   const warnings: string[] = [];
@@ -139,8 +162,12 @@ export const loadConfig = async <Shape extends z.core.$ZodLooseShape>({ shape, f
     const key = keys.find((item) => item.key === name);
     if (value !== undefined) setAt(tree, name, typeof value === 'string' && key !== undefined ? fromText(value, key, `--${name}`) : value);
   }
-  const parsed = z.strictObject(shape).safeParse(tree);
+  const parsed = (lenient ? z.looseObject(shape) : z.strictObject(shape)).safeParse(tree);
   if (!parsed.success) throw explain(parsed.error.issues[0] as z.core.$ZodIssue, keys);
-  const given = new Set(keys.filter(({ key }) => key.split('.').reduce<unknown>((node, name) => (isTree(node) ? node[name] : undefined), tree) !== undefined).map(({ key }) => key));
+  const given = new Set(
+    keys
+      .filter(({ key }) => key.split('.').reduce<unknown>((node, name) => (isTree(node) ? node[name] : undefined), tree) !== undefined)
+      .map(({ key }) => key),
+  );
   return { config: parsed.data as z.infer<z.ZodObject<Shape>>, warnings, given };
 };

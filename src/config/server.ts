@@ -5,7 +5,11 @@ import { z } from 'zod';
 const described = <Schema extends z.ZodType>(schema: Schema, env: string, description: string): Schema => schema.meta({ env, description });
 const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
 const names = (env: string, description: string) => described(z.array(z.string().min(1)).default([]), env, description);
-const paths = (family: string) => z.record(z.string(), z.string().startsWith('/')).default({}).meta({ description: `Route overrides of the ${family} family, per service or \`aggregate\`.` });
+const paths = (family: string) =>
+  z
+    .record(z.string(), z.string().startsWith('/'))
+    .default({})
+    .meta({ description: `Route overrides of the ${family} family, per service or \`aggregate\`.` });
 
 export const MODES = ['stdio', 'sse', 'http', 'streamable-http'] as const;
 export type Mode = (typeof MODES)[number];
@@ -13,45 +17,98 @@ export type Mode = (typeof MODES)[number];
 export const serverConfig = {
   server: section({
     mode: described(z.enum(MODES).optional(), 'MCP_MODE', 'Transport. Default stdio, or sse when an address is given.'),
-    addr: described(z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]*):\d{1,5}$/, 'must be host:port').default('127.0.0.1:8080'), 'MCP_ADDR', 'Listen address, host:port. Loopback unless authentication is on.'),
+    addr: described(
+      z
+        .string()
+        .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]*):\d{1,5}$/, 'must be host:port')
+        .default('127.0.0.1:8080'),
+      'MCP_ADDR',
+      'Listen address, host:port. Loopback unless authentication is on.',
+    ),
     readTimeoutSec: described(z.int().min(0).max(3600).default(30), 'MCP_READ_TIMEOUT', 'Header and body read limit, seconds; 0 = none.'),
     idleTimeoutSec: described(z.int().min(0).max(3600).default(60), 'MCP_IDLE_TIMEOUT', 'Keep-alive idle time, seconds.'),
     ssePaths: paths('sse'),
     streamableHttpPaths: paths('streamable-http'),
     httpPaths: paths('http'),
-    cors: section({ allowedOrigins: names('MCP_CORS_ALLOWED_ORIGINS', 'Browser origins that may call, such as https://console.example.com.') }),
+    cors: section({
+      allowedOrigins: names('MCP_CORS_ALLOWED_ORIGINS', 'Browser origins that may call, such as https://console.example.com.'),
+    }),
     allowedHosts: names('MCP_ALLOWED_HOSTS', 'Host names accepted in the Host header; loopback names when bound to loopback.'),
     max_connections: described(z.int().min(1).default(1000), 'MCP_MAX_CONNECTIONS', 'Open sockets; streams are capped at half of it.'),
     maxBodyBytes: described(z.int().min(1024).default(4_194_304), 'MCP_MAX_BODY_BYTES', 'Largest request body; 413 above.'),
-    shutdownGraceSec: described(z.int().min(0).max(600).default(15), 'MCP_SHUTDOWN_GRACE', 'Time for running calls to finish at shutdown, seconds.'),
-    legacySessions: described(z.boolean().default(false), 'MCP_LEGACY_SESSIONS', 'Sessions for clients of 2025 over Streamable HTTP; needs sticky routing.'),
+    shutdownGraceSec: described(
+      z.int().min(0).max(600).default(15),
+      'MCP_SHUTDOWN_GRACE',
+      'Time for running calls to finish at shutdown, seconds.',
+    ),
+    legacySessions: described(
+      z.boolean().default(false),
+      'MCP_LEGACY_SESSIONS',
+      'Sessions for clients of 2025 over Streamable HTTP; needs sticky routing.',
+    ),
   }),
   logging: section({
-    level: described(z.enum(['debug', 'info', 'warn', 'error', 'fatal']).default('info'), 'MCP_LOG_LEVEL', 'Least severe level that is written.'),
+    level: described(
+      z.enum(['debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+      'MCP_LOG_LEVEL',
+      'Least severe level that is written.',
+    ),
     json: described(z.boolean().default(false), 'MCP_LOG_JSON', 'JSON lines instead of text.'),
   }),
   security: section({
-    allowUnauthenticated: described(z.boolean().default(false), 'MCP_ALLOW_UNAUTHENTICATED', 'Consent to a listener on a non-loopback address that anyone may use.'),
+    allowUnauthenticated: described(
+      z.boolean().default(false),
+      'MCP_ALLOW_UNAUTHENTICATED',
+      'Consent to a listener on a non-loopback address that anyone may use.',
+    ),
     allowWrites: described(z.boolean().default(false), 'MCP_ALLOW_WRITES', 'Offer tools that change state.'),
-    allowDestructive: described(z.boolean().default(false), 'MCP_ALLOW_DESTRUCTIVE', 'Offer delete, drain and exec too; needs allowWrites.'),
-    signingKey: z.string().min(32).optional().meta({ env: 'MCP_SIGNING_KEY', secret: true, description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.' }),
+    allowDestructive: described(
+      z.boolean().default(false),
+      'MCP_ALLOW_DESTRUCTIVE',
+      'Offer delete, drain and exec too; needs allowWrites.',
+    ),
+    signingKey: z
+      .string()
+      .min(32)
+      .optional()
+      .meta({
+        env: 'MCP_SIGNING_KEY',
+        secret: true,
+        description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.',
+      }),
     approval: section({
       write: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_WRITE', 'How a write plan is approved.'),
       delete: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_DELETE', 'How a delete plan is approved.'),
     }),
   }),
-  changes: section({ keepHours: described(z.int().min(1).max(720).default(24), 'MCP_CHANGES_KEEP_HOURS', 'How long a change can be undone, hours.') }),
+  changes: section({
+    keepHours: described(z.int().min(1).max(720).default(24), 'MCP_CHANGES_KEEP_HOURS', 'How long a change can be undone, hours.'),
+  }),
   enableDisable: section({
     enabledServices: names('MCP_ENABLED_SERVICES', 'Only these services; empty = all.'),
     disabledServices: names('MCP_DISABLED_SERVICES', 'Never these services; wins.'),
     enabledTools: names('MCP_ENABLED_TOOLS', 'Tools added to whatever the profile gives.'),
     disabledTools: names('MCP_DISABLED_TOOLS', 'Tools left out: names or prefix*.'),
   }),
-  profiles: described(z.array(z.string().min(1)).min(1).default(['core']), 'MCP_PROFILES', 'What /mcp and stdio list: core, all, observability, delivery, or services.'),
-  definitions: section({ form: described(z.enum(['auto', 'complete', 'lean']).default('auto'), 'MCP_DEFINITIONS_FORM', 'How much of each tool definition is sent.') }),
+  profiles: described(
+    z.array(z.string().min(1)).min(1).default(['core']),
+    'MCP_PROFILES',
+    'What /mcp and stdio list: core, all, observability, delivery, or services.',
+  ),
+  definitions: section({
+    form: described(
+      z.enum(['auto', 'complete', 'lean']).default('auto'),
+      'MCP_DEFINITIONS_FORM',
+      'How much of each tool definition is sent.',
+    ),
+  }),
   output: section({
     maxTokens: described(z.int().min(200).default(4000), 'MCP_OUTPUT_MAX_TOKENS', 'Normal limit of one answer, tokens.'),
-    maxTokensCeiling: described(z.int().min(200).default(20_000), 'MCP_OUTPUT_MAX_TOKENS_CEILING', 'What a call may ask for at most, tokens.'),
+    maxTokensCeiling: described(
+      z.int().min(200).default(20_000),
+      'MCP_OUTPUT_MAX_TOKENS_CEILING',
+      'What a call may ask for at most, tokens.',
+    ),
   }),
   timeouts: section({
     callSec: described(z.int().min(1).max(3600).default(60), 'MCP_CALL_TIMEOUT', 'Deadline of one tool call, seconds.'),

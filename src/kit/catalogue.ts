@@ -6,6 +6,7 @@ import type { ToolInfo } from './tool.ts';
 export interface ServiceCatalogue {
   readonly name: string;
   readonly title: string;
+  readonly dynamic: boolean;
   readonly tools: readonly ToolInfo[];
   readonly resources: readonly Omit<FixedResource, 'toArguments'>[];
   readonly templates: readonly Omit<ResourceTemplate, 'toArguments'>[];
@@ -22,6 +23,7 @@ const SILENT: ServiceDeps = {
   env: {},
   fingerprint: () => '',
   learnSecret: () => {},
+  notify: { listChanged: () => {}, resourceUpdated: () => {} },
 };
 
 const toToolInfo = (tool: ToolInfo): ToolInfo => ({
@@ -47,6 +49,7 @@ export const toCatalogue = (definition: ServiceDefinition): ServiceCatalogue => 
   return {
     name: definition.name,
     title: definition.title,
+    dynamic: parts.dynamic,
     tools: service.getTools().map(toToolInfo).sort(byName),
     resources: parts.resources.map(withoutFunctions).sort(byName),
     templates: parts.templates.map(withoutFunctions).sort(byName),

@@ -237,7 +237,8 @@ export const change = <Client, Input extends Shape, State, Undo>(
   // Object.assign keeps the lazy getters of `made`; a spread would evaluate its schemas at start.
   return Object.assign(made, {
     async planUndo(undo: unknown, client: Client, ctx: CallContext): Promise<Plan<State>> {
-      if (definition.undo === undefined) throw new AppError('FAILED_PRECONDITION', `${name} cannot be undone.`, { details: { reason: 'NOT_UNDOABLE' } });
+      if (definition.undo === undefined)
+        throw new AppError('FAILED_PRECONDITION', `${name} cannot be undone.`, { details: { reason: 'NOT_UNDOABLE' } });
       return definition.undo(undo as Undo, client, ctx);
     },
   });

@@ -18,7 +18,11 @@ export interface HttpExchange {
 }
 
 /** The error shape of every HTTP answer that is not the protocol's own. */
-export const toErrorResponse = (error: AppError, headers: Readonly<Record<string, string>> = {}, status: number = ERROR_CODES[error.code].http): Response => {
+export const toErrorResponse = (
+  error: AppError,
+  headers: Readonly<Record<string, string>> = {},
+  status: number = ERROR_CODES[error.code].http,
+): Response => {
   const retryAfter = error.details['retry_after'];
   return Response.json(toWireError(error), {
     status,

@@ -9,6 +9,12 @@ import type { Signals } from './signals.ts';
 import type { Tool, ToolInfo } from './tool.ts';
 
 /** What a service gets from the outside: nothing is reached for. */
+/** Tells connected clients that something changed. */
+export interface Notify {
+  listChanged(list: 'tools' | 'prompts' | 'resources'): void;
+  resourceUpdated(uri: string): void;
+}
+
 export interface ServiceDeps {
   readonly logger: Logger;
   readonly now: () => number;
@@ -18,6 +24,7 @@ export interface ServiceDeps {
   readonly fingerprint: (value: string) => string;
   /** Tells the redactor about a secret value that was seen; it is masked wherever it reappears. */
   readonly learnSecret: (value: string) => void;
+  readonly notify: Notify;
   /** One finished request to a backend, for metrics. */
   readonly onUpstreamCall?: (call: { service: string; api: string; status: string; ms: number }) => void;
 }
@@ -68,6 +75,8 @@ export type Completer<Client> = (
 /** Data of a service beside its six methods. */
 export interface ServiceParts {
   readonly title: string;
+  /** The lists of this service can change while it runs. */
+  readonly dynamic: boolean;
   readonly resources: readonly FixedResource[];
   readonly templates: readonly ResourceTemplate[];
   readonly prompts: readonly Prompt[];
@@ -113,6 +122,7 @@ export interface ServiceSource<Config, Client> {
   ping(client: Client, signal: AbortSignal): Promise<Health>;
   close?(client: Client): Promise<void>;
   clusters?(client: Client, signal: AbortSignal): Promise<readonly ClusterStatus[]>;
+  readonly dynamic?: boolean;
   readonly resources?: readonly FixedResource[];
   readonly templates?: readonly ResourceTemplate[];
   readonly prompts?: readonly Prompt[];
@@ -159,6 +169,7 @@ const createService = <Config, Client>(source: ServiceSource<Config, Client>, de
     },
     parts: {
       title: source.title,
+      dynamic: source.dynamic ?? false,
       resources: source.resources ?? [],
       templates: source.templates ?? [],
       prompts: source.prompts ?? [],

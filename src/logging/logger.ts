@@ -20,7 +20,13 @@ const toText = (value: unknown): string => {
 };
 
 /** One line per entry: fields typed in JSON, `key=value` in text. */
-export const createLogger = ({ level, json, mask, write = (line) => process.stderr.write(line), now = Date.now }: LoggerOptions): Logger => {
+export const createLogger = ({
+  level,
+  json,
+  mask,
+  write = (line) => process.stderr.write(line),
+  now = Date.now,
+}: LoggerOptions): Logger => {
   const threshold = LEVELS.indexOf(level);
   const log =
     (at: Level) =>
@@ -29,7 +35,12 @@ export const createLogger = ({ level, json, mask, write = (line) => process.stde
       const timestamp = new Date(now()).toISOString();
       const line = json
         ? JSON.stringify({ level: at, timestamp, message, ...fields })
-        : [timestamp, at.toUpperCase().padEnd(5), message, ...Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${toText(value)}`]))].join(' ');
+        : [
+            timestamp,
+            at.toUpperCase().padEnd(5),
+            message,
+            ...Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${toText(value)}`])),
+          ].join(' ');
       write(`${mask(line)}\n`);
     };
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };

@@ -91,23 +91,34 @@ const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>
   if ('value' in opened) return opened.value;
   const { cursor: _, ...restart } = args;
   if (opened.refused === 'expired') throw new AppError('CURSOR_EXPIRED', 'This cursor is too old.', { details: { restart } });
-  throw new AppError('INVALID_ARGUMENT', 'This cursor does not belong to this call: pass page.next of the answer before and leave all other arguments as they were.', {
-    details: { argument: 'cursor', tool: request.tool },
-  });
+  throw new AppError(
+    'INVALID_ARGUMENT',
+    'This cursor does not belong to this call: pass page.next of the answer before and leave all other arguments as they were.',
+    {
+      details: { argument: 'cursor', tool: request.tool },
+    },
+  );
 };
 
 /** Arguments that do not decide what a cursor continues. */
 const toCursorBinding = (request: CallRequest, args: Readonly<Record<string, unknown>>): string => {
   const { cursor: _, limit: __, maxTokens: ___, ...rest } = args;
-  return toBinding(request.caller.id, request.tool, Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return toBinding(
+    request.caller.id,
+    request.tool,
+    Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 };
 
 /** Makes the one engine through which every call goes, stdio too. */
 export const createCallEngine = (deps: CallDeps): CallEngine => {
-  const execute = compose<Call, Answer>(innerSteps(deps), async ({ tool, service, args, ctx }) => (await deps.manager.service(service)).callTool(tool.name, args, ctx));
+  const execute = compose<Call, Answer>(innerSteps(deps), async ({ tool, service, args, ctx }) =>
+    (await deps.manager.service(service)).callTool(tool.name, args, ctx),
+  );
   const run = compose<Call, FinalAnswer>(outerSteps(deps), budget(deps.limits, execute));
   // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
-  const refuse = (error: AppError): ((call: Call) => Promise<FinalAnswer>) => compose<Call, FinalAnswer>(outerSteps(deps), () => Promise.reject(error));
+  const refuse = (error: AppError): ((call: Call) => Promise<FinalAnswer>) =>
+    compose<Call, FinalAnswer>(outerSteps(deps), () => Promise.reject(error));
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
     const requestId = request.requestId ?? randomUUID();
@@ -133,7 +144,8 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     const service = deps.manager.ownerOf(request.tool);
     if (tool !== undefined && service !== undefined) return { tool, service };
     const why = request.selection.hidden.get(request.tool);
-    if (why !== undefined) throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${why}`, { details: { by: 'mode', missing: request.tool } });
+    if (why !== undefined)
+      throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${why}`, { details: { by: 'mode', missing: request.tool } });
     throw new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
   };
 
@@ -142,7 +154,14 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     const args = live.parseArguments(tool.name, request.args);
     const binding = toCursorBinding(request, args);
     const ctx = toContext(request, openCursor(request, args, binding, deps));
-    return { request, tool, service, args, ctx, sealCursor: (state) => deps.sealer.seal('cursor', binding, state, deps.now() + CURSOR_LIFE_MS) };
+    return {
+      request,
+      tool,
+      service,
+      args,
+      ctx,
+      sealCursor: (state) => deps.sealer.seal('cursor', binding, state, deps.now() + CURSOR_LIFE_MS),
+    };
   };
 
   /** A tool asking another: same rights and redaction, no second log line, no cutting. */

@@ -15,6 +15,8 @@ export interface ChangesOptions {
   readonly sealer: Sealer;
   readonly now: () => number;
   readonly keepMs: number;
+  /** Called with every recorded change. */
+  readonly onRecord?: (record: ChangeRecord) => void;
   readonly approval: Readonly<Record<Exclude<Effect, 'read'>, 'call' | 'elicit' | 'deny'>>;
 }
 
@@ -29,11 +31,15 @@ interface PlanToken {
   readonly digest: string;
 }
 
-const invalid = (): AppError => new AppError('FAILED_PRECONDITION', 'This plan token is not valid for this caller and tool: plan again.', { details: { reason: 'PLAN_INVALID' } });
+const invalid = (): AppError =>
+  new AppError('FAILED_PRECONDITION', 'This plan token is not valid for this caller and tool: plan again.', {
+    details: { reason: 'PLAN_INVALID' },
+  });
 
-const toArgsDigest = (args: Readonly<Record<string, unknown>>): string => toBinding(Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1)));
+const toArgsDigest = (args: Readonly<Record<string, unknown>>): string =>
+  toBinding(Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-export const createChanges = ({ sealer, now, keepMs, approval }: ChangesOptions): Changes => {
+export const createChanges = ({ sealer, now, keepMs, approval, onRecord }: ChangesOptions): Changes => {
   const records = new Map<string, ChangeRecord>();
   /** Results of executed plans by caller and plan id; kept as long as their token could be sent again. */
   const executed = new Map<string, { readonly expires: number; readonly answer: Promise<Answer> }>();
@@ -60,7 +66,9 @@ export const createChanges = ({ sealer, now, keepMs, approval }: ChangesOptions)
       }
       const plan = opened.value as PlanToken;
       if (plan.args === toArgsDigest(args)) return { digest: plan.digest, id: plan.id };
-      throw new AppError('FAILED_PRECONDITION', 'The arguments differ from those of the plan: plan again, or send the same.', { details: { reason: 'PLAN_MISMATCH' } });
+      throw new AppError('FAILED_PRECONDITION', 'The arguments differ from those of the plan: plan again, or send the same.', {
+        details: { reason: 'PLAN_MISMATCH' },
+      });
     },
     once(id, ctx, execute) {
       dropOld(executed, ({ expires }) => expires < now());
@@ -85,6 +93,7 @@ export const createChanges = ({ sealer, now, keepMs, approval }: ChangesOptions)
         ...(change.undo === undefined ? {} : { undoUntil: toTimestamp(now() + keepMs) }),
       };
       records.set(record.changeId, record);
+      onRecord?.(record);
       return record;
     },
     find: (changeId) => records.get(changeId),

@@ -137,13 +137,22 @@ export const createManager = ({ services, deps, logger }: ManagerOptions): Manag
       if (slot === undefined) throw new AppError('NOT_FOUND', `No service is called ${name}.`);
       return serviceOf(slot);
     },
-    status: async (signal, only) => Promise.all([...slots.values()].filter(({ entry }) => only === undefined || entry.catalogue.name === only).map((slot) => healthOf(slot, signal))),
+    status: async (signal, only) =>
+      Promise.all(
+        [...slots.values()]
+          .filter(({ entry }) => only === undefined || entry.catalogue.name === only)
+          .map((slot) => healthOf(slot, signal)),
+      ),
     async shutdown() {
       const close = async (slot: Slot): Promise<void> => {
         const service = await slot.service?.catch(() => undefined);
         await service?.shutdown();
       };
-      const stopped = [...slots.values()].map((slot) => withTimeout(close(slot), SHUTDOWN_TIMEOUT_MS, () => logger.warn({ service: slot.entry.catalogue.name }, 'service did not stop in time')));
+      const stopped = [...slots.values()].map((slot) =>
+        withTimeout(close(slot), SHUTDOWN_TIMEOUT_MS, () =>
+          logger.warn({ service: slot.entry.catalogue.name }, 'service did not stop in time'),
+        ),
+      );
       await Promise.allSettled(stopped);
     },
   };

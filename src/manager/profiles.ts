@@ -8,12 +8,31 @@ import type { ToolInfo } from '../kit/tool.ts';
 
 /** The tools an incident needs first (tools.md section 1). */
 const CORE = [
-  'platform_status', 'platform_investigate', 'platform_timeline', 'platform_search', 'platform_undo_change',
-  'kubernetes_list_resources', 'kubernetes_get_resource', 'kubernetes_get_logs', 'kubernetes_list_events', 'kubernetes_find_problems',
-  'kubernetes_wait_for_resource', 'kubernetes_get_usage', 'kubernetes_check_network', 'kubernetes_apply_manifest', 'kubernetes_manage_resource',
-  'helm_list_releases', 'helm_get_release', 'helm_rollback_release',
-  'prometheus_query', 'prometheus_list_metrics', 'alertmanager_list_alerts', 'alertmanager_create_silence',
-  'elasticsearch_search_documents', 'jaeger_search_traces', 'jaeger_get_trace',
+  'platform_status',
+  'platform_investigate',
+  'platform_timeline',
+  'platform_search',
+  'platform_undo_change',
+  'kubernetes_list_resources',
+  'kubernetes_get_resource',
+  'kubernetes_get_logs',
+  'kubernetes_list_events',
+  'kubernetes_find_problems',
+  'kubernetes_wait_for_resource',
+  'kubernetes_get_usage',
+  'kubernetes_check_network',
+  'kubernetes_apply_manifest',
+  'kubernetes_manage_resource',
+  'helm_list_releases',
+  'helm_get_release',
+  'helm_rollback_release',
+  'prometheus_query',
+  'prometheus_list_metrics',
+  'alertmanager_list_alerts',
+  'alertmanager_create_silence',
+  'elasticsearch_search_documents',
+  'jaeger_search_traces',
+  'jaeger_get_trace',
 ];
 
 /** Named unions of services. */
@@ -55,12 +74,19 @@ export interface Selection {
 }
 
 /** Names that `profiles` may hold. */
-export const profileNames = (catalogues: readonly ServiceCatalogue[]): string[] => ['core', 'all', ...Object.keys(UNIONS), ...catalogues.map(({ name }) => name)];
+export const profileNames = (catalogues: readonly ServiceCatalogue[]): string[] => [
+  'core',
+  'all',
+  ...Object.keys(UNIONS),
+  ...catalogues.map(({ name }) => name),
+];
 
 const toTest = (profiles: readonly string[], known: readonly string[]): ((service: string, tool: string) => boolean) => {
   for (const profile of profiles) {
     if (known.includes(profile)) continue;
-    throw new AppError('INVALID_ARGUMENT', `Unknown profile ${profile}.`, { details: { argument: 'profile', nearest: nearestNames(profile, known), choices: known } });
+    throw new AppError('INVALID_ARGUMENT', `Unknown profile ${profile}.`, {
+      details: { argument: 'profile', nearest: nearestNames(profile, known), choices: known },
+    });
   }
   const isIn = (profile: string, service: string, tool: string): boolean => {
     if (profile === 'all') return true;

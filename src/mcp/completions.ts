@@ -19,7 +19,9 @@ const ownerOf = ({ surface, deps }: Exchange, { ref }: CompleteParams): string |
       : surface.tables.templates.items.some(({ uriTemplate }) => uriTemplate === ref.uri);
   if (!isListed) return undefined;
   return deps.manager.catalogues.find(({ prompts, templates }) =>
-    ref.type === 'ref/prompt' ? prompts.some(({ name }) => name === ref.name) : templates.some(({ uriTemplate }) => uriTemplate === ref.uri),
+    ref.type === 'ref/prompt'
+      ? prompts.some(({ name }) => name === ref.name)
+      : templates.some(({ uriTemplate }) => uriTemplate === ref.uri),
   )?.name;
 };
 
@@ -30,10 +32,12 @@ export const completeArgument = async (exchange: Exchange, params: CompleteParam
   const { c, caller, deps, surface } = exchange;
   const { parts } = await deps.manager.service(owner);
   const ctx = deps.calls.context({ caller, selection: surface.selection, signal: c.mcpReq.signal, traceId: toTraceId(c) });
-  const found = await parts.complete(params.argument.name, params.argument.value, params.context?.arguments ?? {}, ctx).catch((thrown: unknown) => {
-    deps.report(thrown, 'completion/complete');
-    return [];
-  });
+  const found = await parts
+    .complete(params.argument.name, params.argument.value, params.context?.arguments ?? {}, ctx)
+    .catch((thrown: unknown) => {
+      deps.report(thrown, 'completion/complete');
+      return [];
+    });
   const values = found ?? [];
   return { completion: { values: values.slice(0, MAX_VALUES), total: values.length, hasMore: values.length > MAX_VALUES } };
 };

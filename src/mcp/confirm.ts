@@ -1,7 +1,7 @@
 // Asking the user: a question becomes an input request; the call runs again with the answer, which counts once and for this call only.
 
 import { randomUUID } from 'node:crypto';
-import { inputRequired, type InputRequiredResult, type ServerContext } from '@modelcontextprotocol/server';
+import { type InputRequiredResult, inputRequired, type ServerContext } from '@modelcontextprotocol/server';
 import type { Question, QuestionAnswer } from '../kit/context.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
 
@@ -30,7 +30,11 @@ export interface Confirmations {
   /** Seals a state of a handler's own (fixtures of the protocol suite). */
   mint(value: unknown, c: ServerContext): string;
   /** The `ask` of one call. `canAsk` is what the client declared. */
-  asker(c: ServerContext, canAsk: boolean, call: { tool: string; args: unknown; caller: string }): (question: Question) => Promise<QuestionAnswer>;
+  asker(
+    c: ServerContext,
+    canAsk: boolean,
+    call: { tool: string; args: unknown; caller: string },
+  ): (question: Question) => Promise<QuestionAnswer>;
 }
 
 const toScope = (c: ServerContext): string => toBinding(c.mcpReq.method, c.http?.authInfo?.clientId ?? '');

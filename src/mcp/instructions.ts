@@ -18,5 +18,8 @@ const CHANGE_LINE =
 /** The instructions for a list of tools; clauses that name absent tools are left out. */
 export const toInstructions = (names: ReadonlySet<string>): string => {
   const lines = names.has('platform_undo_change') ? [...LINES.slice(0, 4), CHANGE_LINE, ...LINES.slice(4)] : LINES;
-  return lines.map((line) => withoutAbsentTools(line, names)).filter((line) => line !== '').join('\n');
+  return lines
+    .map((line) => withoutAbsentTools(line, names))
+    .filter((line) => line !== '')
+    .join('\n');
 };

@@ -24,7 +24,9 @@ export const createProgress = (c: ServerContext): ProgressReporter | undefined =
     sentAt = performance.now();
     held = undefined;
     // A client that has gone is told by the signal of the call, not by a failed notification.
-    sending = sending.then(() => c.mcpReq.notify({ method: 'notifications/progress', params: { progressToken, ...update } })).catch(() => {});
+    sending = sending
+      .then(() => c.mcpReq.notify({ method: 'notifications/progress', params: { progressToken, ...update } }))
+      .catch(() => {});
   };
   return {
     report(update) {

@@ -3,8 +3,8 @@
 import { ProtocolError, type ReadResourceResult, UriTemplate } from '@modelcontextprotocol/server';
 import { toAppError } from '../kit/errors.ts';
 import type { FixedResource, ResourceTemplate } from '../kit/service.ts';
-import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
 import { toErrorText } from './result.ts';
+import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
 import { toTraceId } from './trace.ts';
 
 interface Match {
@@ -30,7 +30,9 @@ const findPart = async ({ surface, deps }: Exchange, uri: string): Promise<Match
   const template = surface.tables.templates.items.find(({ uriTemplate }) => toVariables(uriTemplate, uri) !== undefined);
   if (!isListed && template === undefined) return undefined;
   for (const catalogue of deps.manager.catalogues) {
-    const owns = catalogue.resources.some((resource) => resource.uri === uri) || catalogue.templates.some(({ uriTemplate }) => uriTemplate === template?.uriTemplate);
+    const owns =
+      catalogue.resources.some((resource) => resource.uri === uri) ||
+      catalogue.templates.some(({ uriTemplate }) => uriTemplate === template?.uriTemplate);
     if (!owns) continue;
     const { parts } = await deps.manager.service(catalogue.name);
     const fixed = parts.resources.find((resource) => resource.uri === uri);
@@ -59,7 +61,15 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
       protocol: toProtocol(deps, c),
     });
     if (answer.raw !== undefined) return answer.raw as ReadResourceResult;
-    return { contents: [{ uri, mimeType: match.part.mimeType, text: match.part.mimeType === 'application/json' ? JSON.stringify(answer.structured) : answer.text }] };
+    return {
+      contents: [
+        {
+          uri,
+          mimeType: match.part.mimeType,
+          text: match.part.mimeType === 'application/json' ? JSON.stringify(answer.structured) : answer.text,
+        },
+      ],
+    };
   } catch (thrown) {
     if (thrown instanceof ProtocolError) throw thrown;
     throw new ProtocolError(INVALID_PARAMS, toErrorText(toAppError(thrown)), { uri });

@@ -21,12 +21,18 @@ const describeDetail = ([key, value]: [string, unknown]): string => `${key}: ${t
 /** A failure in words that help: the sentence, the facts, the advice. */
 export const toErrorText = (error: AppError): string => {
   const facts = Object.entries(error.details).map(describeDetail).join('; ');
-  return [`${error.code}: ${error.message}`, facts, ERROR_CODES[error.code].advice].filter((part) => part !== '').join('\n').slice(0, MAX_ERROR_CHARS);
+  return [`${error.code}: ${error.message}`, facts, ERROR_CODES[error.code].advice]
+    .filter((part) => part !== '')
+    .join('\n')
+    .slice(0, MAX_ERROR_CHARS);
 };
 
 /** A failed call is a result, not a protocol error. */
 export const toErrorResult = (thrown: unknown, traceId?: string): CallToolResult => {
   const error = toAppError(thrown);
-  const told = error.code === 'INTERNAL' && traceId !== undefined ? new AppError('INTERNAL', error.message, { details: { ...error.details, traceId } }) : error;
+  const told =
+    error.code === 'INTERNAL' && traceId !== undefined
+      ? new AppError('INTERNAL', error.message, { details: { ...error.details, traceId } })
+      : error;
   return { isError: true, content: [{ type: 'text', text: toErrorText(told) }], structuredContent: toWireError(told) };
 };

@@ -1,6 +1,14 @@
 // Protocol in: a bare Server per request with the shared tables hung on it. Nothing is built here that could be built once.
 
-import { CLIENT_CAPABILITIES_META_KEY, type CallToolResult, type McpServerFactory, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
+import {
+  type CallToolResult,
+  CLIENT_CAPABILITIES_META_KEY,
+  type McpRequestContext,
+  ProtocolError,
+  Server,
+  type ServerContext,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server';
 import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
@@ -11,6 +19,7 @@ import { createProgress } from './progress.ts';
 import { getPrompt } from './prompts.ts';
 import { readResource } from './resources.ts';
 import { toCallResult, toErrorResult } from './result.ts';
+import { followChanges } from './subscriptions.ts';
 import { registerTasks, startTask, type Tasks } from './tasks.ts';
 import { toTraceId } from './trace.ts';
 import type { WireTables } from './wire.ts';
@@ -31,6 +40,8 @@ export interface McpDeps {
   readonly confirmations: Confirmations;
   readonly tasks: Tasks;
   readonly serverInfo: { readonly name: string; readonly title: string; readonly version: string };
+  /** Change events, shared by all routes. */
+  readonly bus: ServerEventBus;
   /** Who calls, from the verified credentials of the transport. */
   readonly toCaller: (c: ServerContext | undefined) => Caller;
   readonly report: (error: unknown, method: string) => void;
@@ -42,12 +53,16 @@ export interface Exchange {
   readonly caller: Caller;
   readonly surface: Surface;
   readonly deps: McpDeps;
-  readonly canAsk: boolean;
+  /** What the client declared. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
 }
 
 const invalidCursor = (): ProtocolError => new ProtocolError(INVALID_PARAMS, 'Invalid cursor');
 
-const pageOf = <Item>(table: { page(cursor: string | undefined): { items: readonly Item[]; nextCursor?: string } | undefined }, cursor: string | undefined) => {
+const pageOf = <Item>(
+  table: { page(cursor: string | undefined): { items: readonly Item[]; nextCursor?: string } | undefined },
+  cursor: string | undefined,
+) => {
   const page = table.page(cursor);
   if (page === undefined) throw invalidCursor();
   return { items: [...page.items], ...(page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor }) };
@@ -61,9 +76,17 @@ const capabilitiesOf = (server: Server, c: ServerContext): Readonly<Record<strin
 };
 
 /** What protocol fixtures need beside the call: the raw request, and a state that `verify` accepts. */
-export const toProtocol = ({ confirmations }: McpDeps, c: ServerContext): { c: ServerContext; mint: (value: unknown) => string } => ({ c, mint: (value) => confirmations.mint(value, c) });
+export const toProtocol = ({ confirmations }: McpDeps, c: ServerContext): { c: ServerContext; mint: (value: unknown) => string } => ({
+  c,
+  mint: (value) => confirmations.mint(value, c),
+});
 
-const callTool = async ({ c, caller, surface, deps, canAsk }: Exchange, name: string, args: unknown, signal = c.mcpReq.signal): Promise<CallToolResult> => {
+const callTool = async (
+  { c, caller, surface, deps, capabilities }: Exchange,
+  name: string,
+  args: unknown,
+  signal = c.mcpReq.signal,
+): Promise<CallToolResult> => {
   const traceId = toTraceId(c);
   const progress = createProgress(c);
   try {
@@ -75,7 +98,7 @@ const callTool = async ({ c, caller, surface, deps, canAsk }: Exchange, name: st
       signal,
       traceId,
       ...(progress === undefined ? {} : { progress: progress.report }),
-      ask: deps.confirmations.asker(c, canAsk, { tool: name, args, caller: caller.id }),
+      ask: deps.confirmations.asker(c, capabilities['elicitation'] !== undefined, { tool: name, args, caller: caller.id }),
       protocol: toProtocol(deps, c),
     });
     return toCallResult(answer);
@@ -88,7 +111,8 @@ const callTool = async ({ c, caller, surface, deps, canAsk }: Exchange, name: st
   }
 };
 
-const isKnown = ({ selection }: Surface, name: string): boolean => selection.hidden.has(name) || selection.tools.some((tool) => tool.name === name);
+const isKnown = ({ selection }: Surface, name: string): boolean =>
+  selection.hidden.has(name) || selection.tools.some((tool) => tool.name === name);
 
 /** Thrown text never reaches the client: on the low-level server it would be sent as it is. */
 const guarded =
@@ -105,26 +129,41 @@ const guarded =
 
 const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void => {
   type Cursor = { cursor?: string | undefined };
-  server.setRequestHandler('tools/list', guarded(deps, 'tools/list', ({ cursor }: Cursor) => {
-    const { items, ...rest } = pageOf(tables.tools, cursor);
-    return { tools: items, ...rest };
-  }));
-  server.setRequestHandler('prompts/list', guarded(deps, 'prompts/list', ({ cursor }: Cursor) => {
-    const { items, ...rest } = pageOf(tables.prompts, cursor);
-    return { prompts: items, ...rest };
-  }));
-  server.setRequestHandler('resources/list', guarded(deps, 'resources/list', ({ cursor }: Cursor) => {
-    const { items, ...rest } = pageOf(tables.resources, cursor);
-    return { resources: items, ...rest };
-  }));
-  server.setRequestHandler('resources/templates/list', guarded(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
-    const { items, ...rest } = pageOf(tables.templates, cursor);
-    return { resourceTemplates: items, ...rest };
-  }));
+  server.setRequestHandler(
+    'tools/list',
+    guarded(deps, 'tools/list', ({ cursor }: Cursor) => {
+      const { items, ...rest } = pageOf(tables.tools, cursor);
+      return { tools: items, ...rest };
+    }),
+  );
+  server.setRequestHandler(
+    'prompts/list',
+    guarded(deps, 'prompts/list', ({ cursor }: Cursor) => {
+      const { items, ...rest } = pageOf(tables.prompts, cursor);
+      return { prompts: items, ...rest };
+    }),
+  );
+  server.setRequestHandler(
+    'resources/list',
+    guarded(deps, 'resources/list', ({ cursor }: Cursor) => {
+      const { items, ...rest } = pageOf(tables.resources, cursor);
+      return { resources: items, ...rest };
+    }),
+  );
+  server.setRequestHandler(
+    'resources/templates/list',
+    guarded(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
+      const { items, ...rest } = pageOf(tables.templates, cursor);
+      return { resourceTemplates: items, ...rest };
+    }),
+  );
 };
 
+/** `live`: the instance serves a connection, not one request, and hears of changes itself. */
+export type ServerFactory = (ctx: McpRequestContext & { readonly live?: boolean }) => Server;
+
 /** A factory for one surface. The result is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
-export const createServerFactory = (surface: Surface, deps: McpDeps): McpServerFactory => {
+export const createServerFactory = (surface: Surface, deps: McpDeps): ServerFactory => {
   const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: 'public' } as const;
   const options = {
     instructions: surface.tables.instructions,
@@ -138,7 +177,8 @@ export const createServerFactory = (surface: Surface, deps: McpDeps): McpServerF
     },
     requestState: { verify: deps.confirmations.verify },
   } as const;
-  const shared = { tools: {}, prompts: {}, resources: {}, completions: {} };
+  const listChanged = surface.tables.dynamic ? { listChanged: true } : {};
+  const shared = { tools: listChanged, prompts: listChanged, resources: { subscribe: true, ...listChanged }, completions: {} };
   const capabilities = {
     modern: { ...shared, extensions: { 'io.modelcontextprotocol/tasks': {} } },
     // Deprecated, but clients of 2025 set a level and must get an answer.
@@ -147,20 +187,34 @@ export const createServerFactory = (surface: Surface, deps: McpDeps): McpServerF
   return (ctx) => {
     const server = new Server(deps.serverInfo, { ...options, capabilities: capabilities[ctx.era] });
     const exchange = (c: ServerContext): Exchange => {
-      const { elicitation } = capabilitiesOf(server, c);
-      return { c, surface, deps, caller: deps.toCaller(c), canAsk: elicitation !== undefined && elicitation !== null };
+      return { c, surface, deps, caller: deps.toCaller(c), capabilities: capabilitiesOf(server, c) };
     };
     registerLists(server, surface, deps);
-    server.setRequestHandler('tools/call', guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
-      if (!isKnown(surface, params.name)) throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
-      const call = exchange(c);
-      const task = startTask(call, params.name, capabilitiesOf(server, c), (signal) => callTool(call, params.name, params.arguments, signal));
-      return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
-    }));
-    server.setRequestHandler('prompts/get', guarded(deps, 'prompts/get', (params: { name: string; arguments?: Record<string, string> | undefined }, c) => getPrompt(exchange(c), params)));
-    server.setRequestHandler('resources/read', guarded(deps, 'resources/read', (params: { uri: string }, c) => readResource(exchange(c), params.uri)));
-    server.setRequestHandler('completion/complete', guarded(deps, 'completion/complete', (params: Parameters<typeof completeArgument>[1], c) => completeArgument(exchange(c), params)));
+    server.setRequestHandler(
+      'tools/call',
+      guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
+        if (!isKnown(surface, params.name)) throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+        const call = exchange(c);
+        const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
+        return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
+      }),
+    );
+    server.setRequestHandler(
+      'prompts/get',
+      guarded(deps, 'prompts/get', (params: { name: string; arguments?: Record<string, string> | undefined }, c) =>
+        getPrompt(exchange(c), params),
+      ),
+    );
+    server.setRequestHandler(
+      'resources/read',
+      guarded(deps, 'resources/read', (params: { uri: string }, c) => readResource(exchange(c), params.uri)),
+    );
+    server.setRequestHandler(
+      'completion/complete',
+      guarded(deps, 'completion/complete', (params: Parameters<typeof completeArgument>[1], c) => completeArgument(exchange(c), params)),
+    );
     if (ctx.era === 'modern') registerTasks(server, exchange);
+    if (ctx.live === true) followChanges(server, deps.bus, surface.tables.dynamic, ctx.era);
     return server;
   };
 };

@@ -8,6 +8,7 @@ import { type Exchange, INVALID_PARAMS } from './server.ts';
 
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
+const MISSING_CAPABILITY = -32021;
 const TTL_MS = 3_600_000;
 const POLL_INTERVAL_MS = 1000;
 const MAX_TASKS = 1000;
@@ -48,7 +49,14 @@ export const createTasks = (now: () => number): Tasks => {
   return {
     add(caller, controller) {
       dropOld();
-      const task: Task = { id: randomBytes(24).toString('base64url'), caller, createdAt: now(), updatedAt: now(), controller, status: 'working' };
+      const task: Task = {
+        id: randomBytes(24).toString('base64url'),
+        caller,
+        createdAt: now(),
+        updatedAt: now(),
+        controller,
+        status: 'working',
+      };
       tasks.set(task.id, task);
       return task;
     },
@@ -83,9 +91,8 @@ const knowsTasks = (capabilities: Readonly<Record<string, unknown>>): boolean =>
 
 /** Starts a task-capable call as a task; gives the result itself when the call ends at once, undefined when tasks do not apply. */
 export const startTask = (
-  { surface, deps, caller, c }: Exchange,
+  { surface, deps, caller, capabilities, c }: Exchange,
   name: string,
-  capabilities: Readonly<Record<string, unknown>>,
   run: (signal: AbortSignal) => Promise<CallToolResult>,
 ): Promise<object> | undefined => {
   const tool = surface.selection.tools.find((item) => item.name === name);
@@ -117,7 +124,12 @@ const taskParams = z.looseObject({ taskId: z.string().min(1).max(200) });
 /** Registers tasks/get, tasks/update and tasks/cancel. */
 export const registerTasks = (server: Server, exchange: (c: ServerContext) => Exchange): void => {
   const find = (c: ServerContext, id: string): { task: Task; tasks: Tasks } => {
-    const { deps, caller } = exchange(c);
+    const { deps, caller, capabilities } = exchange(c);
+    if (!knowsTasks(capabilities)) {
+      throw new ProtocolError(MISSING_CAPABILITY, 'Missing required client capability', {
+        requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
+      });
+    }
     const task = deps.tasks.find(caller.id, id);
     if (task === undefined) throw new ProtocolError(INVALID_PARAMS, 'Unknown task');
     return { task, tasks: deps.tasks };
@@ -125,7 +137,11 @@ export const registerTasks = (server: Server, exchange: (c: ServerContext) => Ex
   const schemas = { params: taskParams, result: z.looseObject({}) };
   server.setRequestHandler('tasks/get', schemas, ({ taskId }, c) => {
     const { task } = find(c, taskId);
-    return { resultType: 'complete', ...toHandle(task), ...(task.result === undefined ? {} : { result: { resultType: 'complete', ...task.result } }) };
+    return {
+      resultType: 'complete',
+      ...toHandle(task),
+      ...(task.result === undefined ? {} : { result: { resultType: 'complete', ...task.result } }),
+    };
   });
   // No tool of ours asks its user from within a task, so there is never an input to deliver: unknown keys are ignored, as the extension says.
   server.setRequestHandler('tasks/update', schemas, ({ taskId }, c) => {

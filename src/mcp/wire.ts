@@ -1,7 +1,7 @@
 // Wire tables: what the lists answer, built once per view. A request costs a lookup, not a conversion.
 
 import { createHash } from 'node:crypto';
-import type { Prompt as WirePrompt, Resource, ResourceTemplateType, Tool as WireTool } from '@modelcontextprotocol/server';
+import type { Resource, ResourceTemplateType, Prompt as WirePrompt, Tool as WireTool } from '@modelcontextprotocol/server';
 import type { ServiceCatalogue } from '../kit/catalogue.ts';
 import { toWireInput, toWireOutput } from '../kit/schema.ts';
 import { estimateTokens } from '../kit/tokens.ts';
@@ -39,6 +39,8 @@ export interface WireTables {
   readonly templates: Paged<ResourceTemplateType>;
   readonly instructions: string;
   readonly form: 'complete' | 'lean';
+  /** Some list can change while the server runs. */
+  readonly dynamic: boolean;
 }
 
 const toPaged = <Item extends Named>(list: readonly Item[], keyOf: (item: Item) => string = (item) => item.name): Paged<Item> => {
@@ -83,7 +85,11 @@ const toDefinition = (tool: ToolInfo, complete: boolean, options: WireOptions, n
 export const definitionTokens = (tools: readonly WireTool[], count: (text: string) => number = estimateTokens): number =>
   tools.reduce((sum, { outputSchema: _, ...rest }) => sum + count(JSON.stringify(rest)), 0);
 
-const toTools = (selection: Selection, options: WireOptions, names: ReadonlySet<string>): { tools: WireTool[]; form: 'complete' | 'lean' } => {
+const toTools = (
+  selection: Selection,
+  options: WireOptions,
+  names: ReadonlySet<string>,
+): { tools: WireTool[]; form: 'complete' | 'lean' } => {
   const make = (complete: boolean): WireTool[] => selection.tools.map((tool) => toDefinition(tool, complete, options, names));
   if (options.form === 'lean') return { tools: make(false), form: 'lean' };
   const complete = make(true);
@@ -95,10 +101,20 @@ const toTools = (selection: Selection, options: WireOptions, names: ReadonlySet<
 export const createWireTables = (catalogues: readonly ServiceCatalogue[], selection: Selection, options: WireOptions): WireTables => {
   const names = new Set(selection.tools.map(({ name }) => name));
   const { tools, form } = toTools(selection, options, names);
-  const parts = <Part>(pick: (catalogue: ServiceCatalogue) => readonly Part[], isOffered: (part: Part) => boolean): Part[] => catalogues.flatMap(pick).filter(isOffered);
-  const prompts = parts(({ prompts: all }) => all, (prompt) => prompt.tools.every((name) => names.has(name)));
-  const resources = parts(({ resources: all }) => all, (resource) => names.has(resource.tool));
-  const templates = parts(({ templates: all }) => all, (template) => names.has(template.tool));
+  const parts = <Part>(pick: (catalogue: ServiceCatalogue) => readonly Part[], isOffered: (part: Part) => boolean): Part[] =>
+    catalogues.flatMap(pick).filter(isOffered);
+  const prompts = parts(
+    ({ prompts: all }) => all,
+    (prompt) => prompt.tools.every((name) => names.has(name)),
+  );
+  const resources = parts(
+    ({ resources: all }) => all,
+    (resource) => names.has(resource.tool),
+  );
+  const templates = parts(
+    ({ templates: all }) => all,
+    (template) => names.has(template.tool),
+  );
   return {
     tools: toPaged(tools),
     prompts: toPaged(prompts.map(({ name, title, description, arguments: args }) => ({ name, title, description, arguments: [...args] }))),
@@ -112,6 +128,7 @@ export const createWireTables = (catalogues: readonly ServiceCatalogue[], select
     ),
     instructions: toInstructions(names),
     form,
+    dynamic: catalogues.some(({ dynamic }) => dynamic),
   };
 };
 

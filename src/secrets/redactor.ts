@@ -15,7 +15,7 @@ export interface Redactor {
   mask(text: string): string;
 }
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const toPatternText = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 const toForms = (value: string): string[] => {
   const base64 = Buffer.from(value).toString('base64').replace(/=+$/, '');
@@ -28,7 +28,13 @@ export const createRedactor = (): Redactor => {
   const toPattern = (): RegExp | undefined => {
     if (values.size === 0) return undefined;
     // Longest first, so that a value that contains another is masked as a whole.
-    pattern ??= new RegExp([...values].sort((a, b) => b.length - a.length).map(escape).join('|'), 'g');
+    pattern ??= new RegExp(
+      [...values]
+        .sort((a, b) => b.length - a.length)
+        .map(toPatternText)
+        .join('|'),
+      'g',
+    );
     return pattern;
   };
   return {

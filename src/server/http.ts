@@ -32,9 +32,15 @@ export interface HttpDoor {
 const ENCODED_SEPARATOR = /%2f|%5c|%00|\/\.\.?(?:\/|$)|\/\/|\\/i;
 
 /** The path as the table knows it: a trailing slash is accepted; encoded, doubled and traversing paths match nothing. */
-const toPath = (pathname: string): string => (ENCODED_SEPARATOR.test(pathname) ? '' : pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname);
+const toPath = (pathname: string): string =>
+  ENCODED_SEPARATOR.test(pathname) ? '' : pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
 
-const createFetch = ({ routes, anonymous, report, ...options }: HttpOptions): ((request: Request, node?: HttpExchange['node']) => Promise<Response>) => {
+const createFetch = ({
+  routes,
+  anonymous,
+  report,
+  ...options
+}: HttpOptions): ((request: Request, node?: HttpExchange['node']) => Promise<Response>) => {
   const handle = compose<HttpExchange, Response>(httpPipeline(options), async (exchange) => {
     const path = toPath(exchange.url.pathname);
     const route = routes.table.get(path);
@@ -68,7 +74,13 @@ const createFetch = ({ routes, anonymous, report, ...options }: HttpOptions): ((
 const listen = (server: Server, host: string, port: number): Promise<AddressInfo> =>
   new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(new AppError('INVALID_ARGUMENT', `Cannot listen on ${host}:${port}: ${cause.code === 'EADDRINUSE' ? 'the port is in use' : (cause.code ?? 'refused')}.`, { details: { key: 'server.addr' }, cause })),
+      reject(
+        new AppError(
+          'INVALID_ARGUMENT',
+          `Cannot listen on ${host}:${port}: ${cause.code === 'EADDRINUSE' ? 'the port is in use' : (cause.code ?? 'refused')}.`,
+          { details: { key: 'server.addr' }, cause },
+        ),
+      ),
     );
     server.listen(port, host, () => resolve(server.address() as AddressInfo));
   });
@@ -77,7 +89,10 @@ const listen = (server: Server, host: string, port: number): Promise<AddressInfo
 export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const fetch = createFetch(options);
   const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), { overrideGlobalObjects: false });
-  const server = createServer({ requestTimeout: options.readTimeoutMs, headersTimeout: options.readTimeoutMs, keepAliveTimeout: options.idleTimeoutMs }, (incoming, outgoing) => void listener(incoming, outgoing));
+  const server = createServer(
+    { requestTimeout: options.readTimeoutMs, headersTimeout: options.readTimeoutMs, keepAliveTimeout: options.idleTimeoutMs },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  );
   server.maxConnections = options.maxConnections;
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;

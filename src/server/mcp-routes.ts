@@ -8,12 +8,13 @@ import {
   isJsonContentType,
   isLegacyRequest,
   type McpHttpHandler,
-  type McpServerFactory,
+  type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { SSEServerTransport } from '@modelcontextprotocol/server-legacy/sse';
 import { AppError } from '../kit/errors.ts';
 import { type HttpExchange, toErrorResponse } from '../kit/http.ts';
+import type { ServerFactory } from '../mcp/server.ts';
 import { readBody } from './body.ts';
 import { createStreamStore } from './streams.ts';
 
@@ -22,7 +23,8 @@ export type Handle = (exchange: HttpExchange) => Promise<Response>;
 export type Route = Readonly<Record<string, Handle>>;
 
 export interface FamilyOptions {
-  readonly factory: McpServerFactory;
+  readonly factory: ServerFactory;
+  readonly bus: ServerEventBus;
   readonly maxBodyBytes: number;
   /** Cap on open streams of this route, in total; a quarter of it per caller. */
   readonly maxStreams: number;
@@ -37,9 +39,15 @@ export interface Family {
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 
-const toRpcError = (status: number, code: number, message: string): Response => Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
+const toRpcError = (status: number, code: number, message: string): Response =>
+  Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
 
-const toAuthInfo = ({ caller }: HttpExchange): AuthInfo => ({ token: '', clientId: caller.id, scopes: [...caller.scopes], extra: { caller } });
+const toAuthInfo = ({ caller }: HttpExchange): AuthInfo => ({
+  token: '',
+  clientId: caller.id,
+  scopes: [...caller.scopes],
+  extra: { caller },
+});
 
 /** Body as JSON, or the answer that refuses it. */
 const parseBody = async (exchange: HttpExchange, limit: number): Promise<{ body: unknown } | { refusal: Response }> => {
@@ -69,15 +77,17 @@ const withStreamHeaders = (response: Response): Response => {
   return response;
 };
 
-const notAllowed = (allow: string): Handle => async () => {
-  const response = toRpcError(405, -32000, 'Method not allowed.');
-  response.headers.set('allow', allow);
-  return response;
-};
+const notAllowed =
+  (allow: string): Handle =>
+  async () => {
+    const response = toRpcError(405, -32000, 'Method not allowed.');
+    response.headers.set('allow', allow);
+    return response;
+  };
 
 /** Streamable HTTP, both eras, stateless. */
-export const streamableHttp = ({ factory, maxBodyBytes, report }: FamilyOptions): Family & { readonly handler: McpHttpHandler } => {
-  const handler = createMcpHandler(factory, { legacy: 'stateless', onerror: (error) => report(error, 'streamable-http') });
+export const streamableHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions): Family & { readonly handler: McpHttpHandler } => {
+  const handler = createMcpHandler(factory, { legacy: 'stateless', bus, onerror: (error) => report(error, 'streamable-http') });
   const post: Handle = async (exchange) => {
     const parsed = await parseBody(exchange, maxBodyBytes);
     if ('refusal' in parsed) return parsed.refusal;
@@ -87,8 +97,8 @@ export const streamableHttp = ({ factory, maxBodyBytes, report }: FamilyOptions)
 };
 
 /** Both eras, always one JSON body: for clients and scripts that cannot read event streams. */
-export const plainHttp = ({ factory, maxBodyBytes, report }: FamilyOptions): Family => {
-  const modern = createMcpHandler(factory, { legacy: 'reject', responseMode: 'json', onerror: (error) => report(error, 'http') });
+export const plainHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions): Family => {
+  const modern = createMcpHandler(factory, { legacy: 'reject', responseMode: 'json', bus, onerror: (error) => report(error, 'http') });
   const post: Handle = async (exchange) => {
     const parsed = await parseBody(exchange, maxBodyBytes);
     if ('refusal' in parsed) return parsed.refusal;
@@ -99,7 +109,7 @@ export const plainHttp = ({ factory, maxBodyBytes, report }: FamilyOptions): Fam
     const request = new Request(exchange.request.url, { method: 'POST', headers, signal: exchange.request.signal });
     if (!(await isLegacyRequest(request, parsed.body))) return withStreamHeaders(await modern.fetch(request, options));
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-    const server = await factory({ era: 'legacy', authInfo: options.authInfo, requestInfo: request });
+    const server = factory({ era: 'legacy', authInfo: options.authInfo, requestInfo: request });
     await server.connect(transport);
     return withStreamHeaders(await transport.handleRequest(request, options));
   };
@@ -116,7 +126,7 @@ export const sessionHttp = (options: FamilyOptions): Family => {
       onsessioninitialized: (id) => sessions.add(id, exchange.caller.id, transport),
       onsessionclosed: (id) => sessions.remove(id),
     });
-    const server = await options.factory({ era: 'legacy', authInfo: toAuthInfo(exchange), requestInfo: exchange.request });
+    const server = options.factory({ era: 'legacy', live: true, authInfo: toAuthInfo(exchange), requestInfo: exchange.request });
     await server.connect(transport);
     return transport;
   };
@@ -131,7 +141,12 @@ export const sessionHttp = (options: FamilyOptions): Family => {
   const pass = async (exchange: HttpExchange, body: unknown): Promise<Response> => {
     const session = await toSession(exchange, body);
     if (session instanceof Response) return session;
-    return withStreamHeaders(await session.handleRequest(exchange.request, { ...(body === undefined ? {} : { parsedBody: body }), authInfo: toAuthInfo(exchange) }));
+    return withStreamHeaders(
+      await session.handleRequest(exchange.request, {
+        ...(body === undefined ? {} : { parsedBody: body }),
+        authInfo: toAuthInfo(exchange),
+      }),
+    );
   };
   const post: Handle = async (exchange) => {
     const parsed = await parseBody(exchange, options.maxBodyBytes);
@@ -149,7 +164,10 @@ export const sessionHttp = (options: FamilyOptions): Family => {
 };
 
 /** The event stream of 2024: GET opens it, POST to the message route answers on it. */
-export const legacySse = ({ factory, maxBodyBytes, maxStreams }: FamilyOptions, messagePath: string): { readonly stream: Route; readonly message: Route; close(): Promise<void> } => {
+export const legacySse = (
+  { factory, maxBodyBytes, maxStreams }: FamilyOptions,
+  messagePath: string,
+): { readonly stream: Route; readonly message: Route; close(): Promise<void> } => {
   const streams = createStreamStore<SSEServerTransport>(maxStreams, (transport) => transport.close());
   const get: Handle = async (exchange) => {
     if (exchange.node === undefined) throw new AppError('UNSUPPORTED', 'This transport needs a socket.');
@@ -158,13 +176,16 @@ export const legacySse = ({ factory, maxBodyBytes, maxStreams }: FamilyOptions, 
     streams.add(transport.sessionId, exchange.caller.id, transport);
     exchange.node.outgoing.once('close', () => streams.remove(transport.sessionId));
     exchange.node.outgoing.setHeader('x-accel-buffering', 'no');
-    const server = await factory({ era: 'legacy', authInfo: toAuthInfo(exchange) });
+    const server = factory({ era: 'legacy', live: true, authInfo: toAuthInfo(exchange) });
     await server.connect(transport as never);
     return RESPONSE_ALREADY_SENT;
   };
   const post: Handle = async (exchange) => {
     const id = exchange.url.searchParams.get('sessionId');
-    if (id === null || exchange.node === undefined) return toErrorResponse(new AppError('INVALID_ARGUMENT', 'The query parameter sessionId is required.', { details: { argument: 'sessionId' } }));
+    if (id === null || exchange.node === undefined)
+      return toErrorResponse(
+        new AppError('INVALID_ARGUMENT', 'The query parameter sessionId is required.', { details: { argument: 'sessionId' } }),
+      );
     const transport = streams.find(id, exchange.caller.id);
     if (transport === undefined) return toErrorResponse(new AppError('NOT_FOUND', 'There is no such stream: open it again.'));
     const parsed = await parseBody(exchange, maxBodyBytes);

@@ -1,9 +1,9 @@
 // The route table: every path and what answers it. The service name is a parameter; enabling a service adds its routes.
 
-import type { McpServerFactory } from '@modelcontextprotocol/server';
 import type { Mode } from '../config/server.ts';
 import { AppError } from '../kit/errors.ts';
 import { toErrorResponse } from '../kit/http.ts';
+import type { ServerFactory } from '../mcp/server.ts';
 import { type Family, type FamilyOptions, legacySse, plainHttp, type Route, sessionHttp, streamableHttp } from './mcp-routes.ts';
 
 export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
@@ -11,10 +11,14 @@ export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   readonly legacySessions: boolean;
   /** Services with routes of their own, and `aggregate`. */
   readonly services: readonly string[];
-  readonly factoryFor: (service: string) => McpServerFactory;
+  readonly factoryFor: (service: string) => ServerFactory;
   /** The factory of `/mcp`, by the `profile` query parameter. Throws for unknown names. */
-  readonly profileFactory: (profile: string | null) => McpServerFactory;
-  readonly paths: { readonly sse: Readonly<Record<string, string>>; readonly http: Readonly<Record<string, string>>; readonly streamable: Readonly<Record<string, string>> };
+  readonly profileFactory: (profile: string | null) => ServerFactory;
+  readonly paths: {
+    readonly sse: Readonly<Record<string, string>>;
+    readonly http: Readonly<Record<string, string>>;
+    readonly streamable: Readonly<Record<string, string>>;
+  };
   readonly isReady: () => boolean;
   readonly health: (signal: AbortSignal) => Promise<object>;
 }
@@ -29,13 +33,14 @@ export interface Routes {
 const MAX_PROFILE_FAMILIES = 32;
 
 /** `/mcp`: one family per profile asked for, made on first use. */
-const profileRoute = (options: RoutesOptions, make: (factory: McpServerFactory) => Family): Family => {
+const profileRoute = (options: RoutesOptions, make: (factory: ServerFactory) => Family): Family => {
   const families = new Map<string, Family>();
   const familyFor = (profile: string | null): Family => {
     const key = profile ?? '';
     const known = families.get(key);
     if (known !== undefined) return known;
-    if (families.size >= MAX_PROFILE_FAMILIES) throw new AppError('RATE_LIMITED', 'Too many different profiles are in use.', { details: { retry_after: '60s' } });
+    if (families.size >= MAX_PROFILE_FAMILIES)
+      throw new AppError('RATE_LIMITED', 'Too many different profiles are in use.', { details: { retry_after: '60s' } });
     const made = make(options.profileFactory(profile));
     families.set(key, made);
     return made;
@@ -44,7 +49,10 @@ const profileRoute = (options: RoutesOptions, make: (factory: McpServerFactory) 
     (method: string): Route[string] =>
     async (exchange) => {
       const unknown = [...exchange.url.searchParams.keys()].find((name) => name !== 'profile');
-      if (unknown !== undefined) throw new AppError('INVALID_ARGUMENT', `Unknown query parameter ${unknown.slice(0, 60)}.`, { details: { argument: unknown.slice(0, 60), nearest: ['profile'] } });
+      if (unknown !== undefined)
+        throw new AppError('INVALID_ARGUMENT', `Unknown query parameter ${unknown.slice(0, 60)}.`, {
+          details: { argument: unknown.slice(0, 60), nearest: ['profile'] },
+        });
       const { route } = familyFor(exchange.url.searchParams.get('profile'));
       return (route[method] ?? route['GET'] ?? (async () => new Response(null, { status: 405 })))(exchange);
     };
@@ -56,7 +64,8 @@ const profileRoute = (options: RoutesOptions, make: (factory: McpServerFactory) 
 
 const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route][] => {
   const healthy = async (): Promise<Response> => Response.json({ status: 'healthy' });
-  const ready = async (): Promise<Response> => Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
+  const ready = async (): Promise<Response> =>
+    Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
   return [
     ['/health', { GET: healthy, HEAD: healthy }],
     ['/ready', { GET: ready, HEAD: ready }],
@@ -69,14 +78,15 @@ export const createRoutes = (options: RoutesOptions): Routes => {
   const table = new Map<string, Route>();
   const closers: (() => Promise<void>)[] = [];
   const add = (path: string, route: Route): void => {
-    if (table.has(path)) throw new AppError('INVALID_ARGUMENT', `Two routes have the path ${path}.`, { details: { key: 'server.*Paths', path } });
+    if (table.has(path))
+      throw new AppError('INVALID_ARGUMENT', `Two routes have the path ${path}.`, { details: { key: 'server.*Paths', path } });
     table.set(path, route);
   };
   const mount = (path: string, family: Family): void => {
     add(path, family.route);
     closers.push(() => family.close());
   };
-  const streams = (factory: McpServerFactory): Family => (options.legacySessions ? sessionHttp : streamableHttp)({ ...options, factory });
+  const streams = (factory: ServerFactory): Family => (options.legacySessions ? sessionHttp : streamableHttp)({ ...options, factory });
   for (const [path, route] of statusRoutes(options)) add(path, route);
   for (const service of options.services) {
     const factory = options.factoryFor(service);
@@ -93,7 +103,12 @@ export const createRoutes = (options: RoutesOptions): Routes => {
   if (options.mode !== 'http') mount('/mcp', profileRoute(options, streams));
   return {
     table,
-    hint: (path) => toErrorResponse(new AppError('NOT_FOUND', 'There is no such path.', { details: path.startsWith('/api/') ? { services: options.services } : { paths: ['/mcp', '/health', '/ready'] } })),
+    hint: (path) =>
+      toErrorResponse(
+        new AppError('NOT_FOUND', 'There is no such path.', {
+          details: path.startsWith('/api/') ? { services: options.services } : { paths: ['/mcp', '/health', '/ready'] },
+        }),
+      ),
     close: async () => void (await Promise.allSettled(closers.map((close) => close()))),
   };
 };

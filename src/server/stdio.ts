@@ -1,7 +1,7 @@
 // Opens the stdio transport: only JSON-RPC on stdout, both eras on one connection.
 
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { McpServerFactory } from '@modelcontextprotocol/server';
+import type { ServerFactory } from '../mcp/server.ts';
 
 export interface StdioDoor {
   /** Resolves when the client has closed its end. */
@@ -9,11 +9,11 @@ export interface StdioDoor {
   close(): Promise<void>;
 }
 
-export const openStdio = (factory: McpServerFactory, report: (error: unknown, where: string) => void): StdioDoor => {
+export const openStdio = (factory: ServerFactory, report: (error: unknown, where: string) => void): StdioDoor => {
   const ended = new Promise<void>((resolve) => {
     process.stdin.once('end', resolve);
     process.stdin.once('close', resolve);
   });
-  const handle = serveStdio(factory, { legacy: 'serve', onerror: (error) => report(error, 'stdio') });
+  const handle = serveStdio((ctx) => factory({ ...ctx, live: true }), { legacy: 'serve', onerror: (error) => report(error, 'stdio') });
   return { ended, close: () => handle.close() };
 };

@@ -32,7 +32,8 @@ export const createStreamStore = <Transport>(most: number, end: (transport: Tran
     add(id, caller, transport) {
       dropIdle();
       const own = [...entries.values()].filter((entry) => entry.caller === caller).length;
-      if (entries.size >= most || own >= Math.max(1, most / 4)) throw new AppError('RATE_LIMITED', 'Too many open streams.', { details: { retry_after: '10s' } });
+      if (entries.size >= most || own >= Math.max(1, most / 4))
+        throw new AppError('RATE_LIMITED', 'Too many open streams.', { details: { retry_after: '10s' } });
       entries.set(id, { caller, transport, usedAt: Date.now() });
     },
     find(id, caller) {

@@ -9,5 +9,8 @@ export const budget =
   async (call: Call): Promise<FinalAnswer> => {
     const answer = await execute(call);
     const asked = call.args['maxTokens'];
-    return fitAnswer(answer, { maxTokens: Math.min(typeof asked === 'number' ? asked : maxTokens, maxTokensCeiling), seal: call.sealCursor });
+    return fitAnswer(answer, {
+      maxTokens: Math.min(typeof asked === 'number' ? asked : maxTokens, maxTokensCeiling),
+      seal: call.sealCursor,
+    });
   };

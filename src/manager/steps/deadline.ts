@@ -22,7 +22,9 @@ export const deadline =
   async (call, next) => {
     const ms = Math.min(Math.max(callMs, toWaitMs(call.args)), maxCallMs + WAIT_MARGIN_MS);
     const controller = new AbortController();
-    const late = new AppError('DEADLINE_EXCEEDED', `No answer within ${formatDuration(ms)}.`, { details: { after: formatDuration(ms), narrow: 'Ask for less: a namespace, a selector, a shorter window.' } });
+    const late = new AppError('DEADLINE_EXCEEDED', `No answer within ${formatDuration(ms)}.`, {
+      details: { after: formatDuration(ms), narrow: 'Ask for less: a namespace, a selector, a shorter window.' },
+    });
     const timer = setTimeout(() => controller.abort(late), ms);
     const cancelled = (event?: Event): void => {
       const { reason } = event?.target instanceof AbortSignal ? event.target : call.request.signal;
@@ -33,7 +35,9 @@ export const deadline =
     const sources = [call.request.signal, stopping];
     for (const source of sources) source.addEventListener('abort', cancelled, { once: true });
     try {
-      const ended = new Promise<never>((_, reject) => controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true }));
+      const ended = new Promise<never>((_, reject) =>
+        controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true }),
+      );
       if (controller.signal.aborted) throw controller.signal.reason;
       return await Promise.race([next({ ...call, ctx: { ...call.ctx, signal: controller.signal } }), ended]);
     } finally {

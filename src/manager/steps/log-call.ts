@@ -27,7 +27,10 @@ export const logCall =
       const error = toAppError(thrown);
       const isFault = error.code === 'INTERNAL';
       const detail = isFault && error.cause instanceof Error ? { fault: error.cause.stack } : {};
-      logger[isFault ? 'error' : 'info']({ ...fields(), status: STATUS[error.code] ?? 'error', error_code: error.code, ...detail }, 'tool call');
+      logger[isFault ? 'error' : 'info'](
+        { ...fields(), status: STATUS[error.code] ?? 'error', error_code: error.code, ...detail },
+        'tool call',
+      );
       throw thrown;
     }
   };

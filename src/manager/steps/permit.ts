@@ -14,7 +14,9 @@ const isGranted = (scopes: readonly string[], wanted: string, service: string): 
 export const permit = (): Step<Call, FinalAnswer> => async (call, next) => {
   const wanted = SCOPE[call.tool.effect];
   if (!isGranted(call.request.caller.scopes, wanted, call.service)) {
-    throw new AppError('FORBIDDEN', `This caller lacks the scope ${wanted} for ${call.service}.`, { details: { by: 'policy', missing: wanted } });
+    throw new AppError('FORBIDDEN', `This caller lacks the scope ${wanted} for ${call.service}.`, {
+      details: { by: 'policy', missing: wanted },
+    });
   }
   return next(call);
 };

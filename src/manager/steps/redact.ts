@@ -34,6 +34,9 @@ export const redact =
       const error = toAppError(thrown);
       // Only AppErrors carry words meant for callers; anything else keeps its text in `cause`.
       if (!(thrown instanceof AppError)) throw thrown instanceof Error && error.code !== 'INTERNAL' ? error : thrown;
-      throw new AppError(error.code, mask(error.message), { details: clean(error.details, mask) as Record<string, unknown>, cause: error.cause });
+      throw new AppError(error.code, mask(error.message), {
+        details: clean(error.details, mask) as Record<string, unknown>,
+        cause: error.cause,
+      });
     }
   };

@@ -26,7 +26,8 @@ const SAFE_HEADERS: readonly (readonly [string, string])[] = [
 
 const toHostName = (host: string): string => host.replace(/:\d+$/, '').toLowerCase();
 
-const isAllowedHost = (host: string | null, allowed: readonly string[]): boolean => allowed.length === 0 || (host !== null && allowed.includes(toHostName(host)));
+const isAllowedHost = (host: string | null, allowed: readonly string[]): boolean =>
+  allowed.length === 0 || (host !== null && allowed.includes(toHostName(host)));
 
 /** An Origin on a loopback name is as good as the Host check; others must be listed. */
 const isAllowedOrigin = (origin: string, { allowedHosts, allowedOrigins }: SecurityOptions): boolean => {
@@ -45,7 +46,12 @@ const toCorsHeaders = (origin: string): Record<string, string> => ({
 const preflight = (origin: string): Response =>
   new Response(null, {
     status: 204,
-    headers: { ...toCorsHeaders(origin), 'access-control-allow-methods': METHODS, 'access-control-allow-headers': REQUEST_HEADERS, 'access-control-max-age': '86400' },
+    headers: {
+      ...toCorsHeaders(origin),
+      'access-control-allow-methods': METHODS,
+      'access-control-allow-headers': REQUEST_HEADERS,
+      'access-control-max-age': '86400',
+    },
   });
 
 export const security =
@@ -54,9 +60,11 @@ export const security =
     const { headers, method } = exchange.request;
     const origin = headers.get('origin');
     const answer = async (): Promise<Response> => {
-      if (!isAllowedHost(headers.get('host'), options.allowedHosts)) return toErrorResponse(new AppError('FORBIDDEN', 'This Host is not allowed.', { details: { by: 'server.allowedHosts' } }));
+      if (!isAllowedHost(headers.get('host'), options.allowedHosts))
+        return toErrorResponse(new AppError('FORBIDDEN', 'This Host is not allowed.', { details: { by: 'server.allowedHosts' } }));
       if (origin === null) return next(exchange);
-      if (!isAllowedOrigin(origin, options)) return toErrorResponse(new AppError('FORBIDDEN', 'This Origin is not allowed.', { details: { by: 'server.cors.allowedOrigins' } }));
+      if (!isAllowedOrigin(origin, options))
+        return toErrorResponse(new AppError('FORBIDDEN', 'This Origin is not allowed.', { details: { by: 'server.cors.allowedOrigins' } }));
       if (method === 'OPTIONS' && headers.has('access-control-request-method')) return preflight(origin);
       const response = await next(exchange);
       for (const [name, value] of Object.entries(toCorsHeaders(origin))) response.headers.set(name, value);

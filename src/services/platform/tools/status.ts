@@ -1,9 +1,9 @@
 // What is connected, how it feels, and what the caller may do.
 
 import { z } from 'zod';
-import { toTimestamp } from '../../../kit/duration.ts';
 import type { CallContext } from '../../../kit/context.ts';
 import type { ServiceStatus } from '../../../kit/directory.ts';
+import { toTimestamp } from '../../../kit/duration.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { nearestNames } from '../../../kit/nearest.ts';
 import type { Answer } from '../../../kit/result.ts';
@@ -11,12 +11,17 @@ import { tool } from '../../../kit/tool.ts';
 
 const VIEWS = ['summary', 'detail', 'access', 'clusters'] as const;
 
-const toRow = ({ title: _, details, ...row }: ServiceStatus, withDetails: boolean): Record<string, unknown> => ({ ...row, ...(withDetails && details !== undefined ? { details } : {}) });
+const toRow = ({ title: _, details, ...row }: ServiceStatus, withDetails: boolean): Record<string, unknown> => ({
+  ...row,
+  ...(withDetails && details !== undefined ? { details } : {}),
+});
 
 const readServices = async (service: string | undefined, ctx: CallContext): Promise<readonly ServiceStatus[]> => {
   const names = ctx.directory.serviceNames();
   if (service !== undefined && !names.includes(service)) {
-    throw new AppError('INVALID_ARGUMENT', `There is no service ${service}.`, { details: { argument: 'service', nearest: nearestNames(service, names), choices: names } });
+    throw new AppError('INVALID_ARGUMENT', `There is no service ${service}.`, {
+      details: { argument: 'service', nearest: nearestNames(service, names), choices: names },
+    });
   }
   return ctx.directory.status(ctx.signal, service);
 };
@@ -42,7 +47,9 @@ const answerClusters = async (ctx: CallContext): Promise<Answer> => {
   return {
     summary: `${clusters.filter(({ reachable }) => reachable === true).length} of ${clusters.length} clusters reachable`,
     list: { key: 'clusters', items: clusters.map(({ identity: _, ...row }) => row), total: clusters.length },
-    ...(clusters.length === 0 ? { empty: { reason: 'not_configured', detail: 'No cluster is configured: set kubernetes.kubeconfig or KUBECONFIG.' } } : {}),
+    ...(clusters.length === 0
+      ? { empty: { reason: 'not_configured', detail: 'No cluster is configured: set kubernetes.kubeconfig or KUBECONFIG.' } }
+      : {}),
   };
 };
 
@@ -55,7 +62,10 @@ const answerAccess = async (ctx: CallContext): Promise<Answer> => {
     summary: `mode ${mode}: allowed effects ${EFFECTS[mode].join(', ')}`,
     head: { caller: ctx.caller.id, scopes: ctx.caller.scopes, mode, profile, allowedEffects: EFFECTS[mode] },
     sections: [
-      { key: 'identities', value: clusters.map(({ name, identity, reason }) => ({ cluster: name, ...(identity ?? { unknown: reason ?? 'not reachable' }) })) },
+      {
+        key: 'identities',
+        value: clusters.map(({ name, identity, reason }) => ({ cluster: name, ...(identity ?? { unknown: reason ?? 'not reachable' }) })),
+      },
       { key: 'hiddenTools', value: ctx.directory.hidden() },
     ],
   };
