@@ -66,3 +66,12 @@ const toTimeoutError = (service: string, timeoutMs: number): AppError =>
 /** `30s`, `1.5s`, `250ms`. */
 export const formatSeconds = (milliseconds: number): string =>
   milliseconds < 1000 ? `${Math.round(milliseconds)}ms` : `${Math.round(milliseconds / 100) / 10}s`;
+
+/** Waits for work that others wait for too: whoever is cancelled leaves alone, the work goes on. */
+export const abandonable = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const leave = () => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });

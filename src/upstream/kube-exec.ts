@@ -1,6 +1,7 @@
 // Exec plugins of a kubeconfig: the operator's own programs that print an ExecCredential. Run without a shell, never interactive.
 import { spawn } from 'node:child_process';
 import { AppError } from '../kit/errors.ts';
+import { abandonable } from './deadline.ts';
 import { cleanText } from './failures.ts';
 import type { ClusterEntry, ExecEntry } from './kubeconfig.ts';
 import type { Clock } from './ports.ts';
@@ -65,14 +66,6 @@ export const createExecPlugin = (options: ExecOptions): ExecPlugin => {
     },
   };
 };
-
-const abandonable = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const leave = () => reject(signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 
 const runPlugin = async (options: ExecOptions): Promise<Remembered> => {
   const { exec, setting, now } = options;

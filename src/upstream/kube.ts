@@ -8,7 +8,7 @@ import type { Clock, Logger } from './ports.ts';
 import { type Environment, findProxy } from './proxy.ts';
 
 export type { KubeTarget, TargetOptions } from './kube-snapshot.ts';
-export { type KubeStatus, parseStatus, statusOf } from './kube-status.ts';
+export { createToKubeError, type KubeStatus, parseStatus, statusOf } from './kube-status.ts';
 export { loadTargets, type TargetSource } from './kube-targets.ts';
 export type { Impersonation } from './kubeconfig.ts';
 

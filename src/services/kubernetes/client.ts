@@ -1,0 +1,57 @@
+// The one place that knows the API's paths: everything a tool may ask of one cluster under one identity.
+import type { Clock, Upstream } from '../../upstream/http.ts';
+import type { KubeTarget } from '../../upstream/kube.ts';
+import { type Access, createAccess } from './access.ts';
+import { createApi } from './api.ts';
+import { createDiscovery, type DiscoveryMethods } from './discovery.ts';
+import { createEvents, type Events } from './events.ts';
+import { createLists, type Lists } from './lists.ts';
+import { createLogs, type Logs } from './logs.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createReads, type Reads } from './reads.ts';
+import { createWatches, type Watches } from './watch.ts';
+import { createWrites, type Writes } from './writes.ts';
+
+/**
+ * A cluster. Every method takes `{ signal }` in its options, throws AppError and nothing else, and addresses kinds by a `ResourceRef`: a constant
+ * of `RESOURCES` (built-in kinds, no discovery needed) or what `resolveKind` found. Objects come as the server sent them: read them with the
+ * readers of `objects.ts`.
+ */
+export interface KubernetesClient extends DiscoveryMethods, Lists, Reads, Watches, Logs, Events, Access, Metrics, Writes {
+  readonly target: KubeTarget;
+  /** Namespace of the context, else `default`: for one object when a call names none. */
+  readonly defaultNamespace: string;
+  /** Namespaces that the operator allows; empty = all. Others, and lists over all, are FORBIDDEN by policy. */
+  readonly allowedNamespaces: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  readonly target: KubeTarget;
+  readonly upstream: Upstream;
+  readonly namespaces?: readonly string[];
+  readonly now: Clock;
+}
+
+export const createKubernetesClient = ({ target, upstream, namespaces = [], now }: ClientOptions): KubernetesClient => {
+  // Where only some namespaces may be reached, the first of them is a better default than one that may not.
+  const wanted = target.namespace ?? 'default';
+  const defaultNamespace = namespaces.length === 0 || namespaces.includes(wanted) ? wanted : (namespaces[0] ?? wanted);
+  const api = createApi({ upstream, defaultNamespace, allowedNamespaces: namespaces });
+  const lists = createLists(api);
+  return {
+    target,
+    defaultNamespace,
+    allowedNamespaces: namespaces,
+    ...createDiscovery(api, { now }),
+    ...lists,
+    ...createReads(api),
+    ...createWatches(api, lists),
+    ...createLogs(api),
+    ...createEvents(api),
+    ...createAccess(api),
+    ...createMetrics(api),
+    ...createWrites(api),
+    close: () => upstream.close(),
+  };
+};

@@ -1,0 +1,175 @@
+// Changes: server-side apply, patches, deletes, evictions; each may be a dry run that the server checks in full.
+import { AppError } from '../../kit/errors.ts';
+import { type Api, type ApiAnswer, apiLabel, type CallOptions, type ObjectAddress } from './api.ts';
+import { isObject, type KubeObject, textAt } from './objects.ts';
+import { RESOURCES, type ResourceRef } from './resources.ts';
+
+export const FIELD_MANAGER = 'cloud-native-mcp';
+
+export interface WriteOptions extends CallOptions {
+  /** Nothing is stored; admission and validation run. A webhook without dry-run support refuses it (INVALID_ARGUMENT). */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface Written {
+  /** As stored, or as it would be stored. */
+  readonly object: KubeObject;
+  /** True when it did not exist before. */
+  readonly isCreated: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface ApplyOptions extends WriteOptions, ObjectAddress {
+  readonly object: KubeObject;
+  /** Takes over fields of other managers; without, CONFLICT (reason FIELD_MANAGER) lists them. */
+  readonly force?: boolean | undefined;
+}
+
+export interface PatchOptions extends WriteOptions, ObjectAddress {
+  /** `strategic` is for built-in kinds alone: UNSUPPORTED otherwise. */
+  readonly patchType: 'merge' | 'json' | 'strategic';
+  readonly patch: unknown;
+}
+
+export interface RemoveOptions extends WriteOptions, Omit<ObjectAddress, 'subresource'> {
+  /** Background. */
+  readonly propagation?: 'Background' | 'Foreground' | 'Orphan' | undefined;
+  readonly gracePeriodSeconds?: number | undefined;
+  /** CONFLICT when the object is another one by now. */
+  readonly uid?: string | undefined;
+  readonly resourceVersion?: string | undefined;
+}
+
+export interface Removed {
+  /** False: it still ends (grace period, finalizers). */
+  readonly isGone: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface EvictOptions extends WriteOptions {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  readonly gracePeriodSeconds?: number | undefined;
+  readonly uid?: string | undefined;
+}
+
+/** No write is ever repeated by itself. */
+export interface Writes {
+  create(
+    resource: ResourceRef,
+    options: WriteOptions & { readonly object: KubeObject; readonly namespace?: string | undefined },
+  ): Promise<Written>;
+  /** Server-side apply: creates or updates. */
+  apply(resource: ResourceRef, options: ApplyOptions): Promise<Written>;
+  patch(resource: ResourceRef, options: PatchOptions): Promise<Written>;
+  /** The whole object; its `metadata.resourceVersion` guards against a change in between (CONFLICT). */
+  replace(resource: ResourceRef, options: WriteOptions & ObjectAddress & { readonly object: KubeObject }): Promise<Written>;
+  remove(resource: ResourceRef, options: RemoveOptions): Promise<Removed>;
+  /** FAILED_PRECONDITION (reason DISRUPTION_BUDGET) when a budget forbids it now; NOT_FOUND when the pod has gone. */
+  evict(options: EvictOptions): Promise<void>;
+}
+
+const PATCH_TYPES = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+} as const;
+
+export const createWrites = (api: Api): Writes => {
+  const common = ({ dryRun, signal, timeoutMs }: WriteOptions) => ({
+    query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined },
+    signal,
+    timeoutMs,
+  });
+  return {
+    create: async (resource, { object, namespace, ...options }) => {
+      const path = api.collectionPath(resource, namespace ?? textAt(object, 'metadata', 'namespace') ?? api.defaultNamespace);
+      return toWritten(await api.json({ ...common(options), method: 'POST', path, body: object, api: apiLabel('create', resource) }));
+    },
+    apply: async (resource, { object, force = false, ...options }) => {
+      const { query, ...rest } = common(options);
+      const path = api.objectPath(resource, options);
+      // JSON is YAML. Applying twice is applying once, yet a repetition could hide that another change came between.
+      const contentType = 'application/apply-patch+yaml';
+      return toWritten(
+        await api.json({
+          ...rest,
+          query: { ...query, force },
+          method: 'PATCH',
+          path,
+          body: object,
+          contentType,
+          api: apiLabel('apply', resource, options.subresource),
+        }),
+      );
+    },
+    patch: async (resource, { patchType, patch, ...options }) => {
+      const path = api.objectPath(resource, options);
+      const contentType = PATCH_TYPES[patchType];
+      try {
+        return toWritten(
+          await api.json({
+            ...common(options),
+            method: 'PATCH',
+            path,
+            body: patch,
+            contentType,
+            api: apiLabel('patch', resource, options.subresource),
+          }),
+        );
+      } catch (error) {
+        // 415 is a fault of ours except here: custom kinds have no strategic merge.
+        if (patchType !== 'strategic' || !(error instanceof AppError) || error.code !== 'INTERNAL') throw error;
+        throw new AppError('UNSUPPORTED', `${resource.kind} does not take strategic merge patches: use merge or json.`, {
+          details: { argument: 'patchType', choices: ['merge', 'json'] },
+          cause: error,
+        });
+      }
+    },
+    replace: async (resource, { object, ...options }) =>
+      toWritten(
+        await api.json({
+          ...common(options),
+          method: 'PUT',
+          path: api.objectPath(resource, options),
+          body: object,
+          api: apiLabel('update', resource, options.subresource),
+        }),
+      ),
+    remove: async (
+      resource,
+      { propagation = 'Background', gracePeriodSeconds, uid, resourceVersion, dryRun, signal, timeoutMs, ...address },
+    ) => {
+      const preconditions = uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion };
+      const body = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        propagationPolicy: propagation,
+        gracePeriodSeconds,
+        preconditions,
+        dryRun: dryRun ? ['All'] : undefined,
+      };
+      const path = api.objectPath(resource, address);
+      const answer = await api.json({ method: 'DELETE', path, body, signal, timeoutMs, api: apiLabel('delete', resource) });
+      // A Status means gone; the object itself comes back when it still has to end.
+      return { isGone: textAt(answer.body, 'kind') === 'Status', warnings: answer.warnings };
+    },
+    evict: async ({ name, namespace = api.defaultNamespace, gracePeriodSeconds, uid, dryRun, signal, timeoutMs }) => {
+      const deleteOptions = {
+        gracePeriodSeconds,
+        preconditions: uid === undefined ? undefined : { uid },
+        dryRun: dryRun ? ['All'] : undefined,
+      };
+      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions };
+      const path = api.objectPath(RESOURCES.pods, { name, namespace, subresource: 'eviction' });
+      await api.json({ method: 'POST', path, body, signal, timeoutMs, api: 'create pods/eviction' });
+    },
+  };
+};
+
+const toWritten = ({ status, body, warnings }: ApiAnswer<unknown>): Written => {
+  if (isObject(body)) return { object: body, isCreated: status === 201, warnings };
+  throw new AppError('DATA_ERROR', 'Kubernetes answered a change with something that is not an object.', {
+    details: { service: 'kubernetes' },
+  });
+};
