@@ -1,0 +1,94 @@
+/** Bringing a run up, and taking it down to the last file. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Backend, BackendOptions } from './backend.ts';
+import { BACKENDS, backendOf } from './backends.ts';
+import { say, timed } from './log.ts';
+import { createRoom, enterRoom } from './room.ts';
+import { Run } from './run.ts';
+
+/** The options of each backend, by its name. */
+export type OptionsByName = Readonly<Record<string, BackendOptions>>;
+
+/** What `up` hands to itself inside the room. */
+export interface InsideOrder {
+  readonly run: string;
+  readonly backends: readonly string[];
+  readonly options: OptionsByName;
+}
+
+/**
+ * Builds and starts the backends together as one run. If one of them needs a room, all of them live in it: this program then starts
+ * itself again inside its network, where the servers can be reached. What fails to start is taken down again.
+ */
+export async function bringUp(backends: readonly Backend[], options: OptionsByName): Promise<Run> {
+  for (const backend of backends) await backend.build(options[backend.name] ?? {});
+  const run = Run.create();
+  try {
+    await timed(`starting ${backends.map((backend) => backend.name).join(', ')}`, async () => {
+      const order: InsideOrder = { run: run.id, backends: backends.map((backend) => backend.name), options };
+      if (backends.some((backend) => backend.needsRoom)) await startInRoom(run, order);
+      else await startBackends(order);
+    });
+  } catch (error) {
+    if (process.env['CNMCP_BACKENDS_KEEP'] === undefined) await takeDown(Run.open(run.id));
+    throw error;
+  }
+  return Run.open(run.id);
+}
+
+/** Starts the backends from within the network where they will live. */
+export async function startBackends({ run: id, backends, options }: InsideOrder): Promise<void> {
+  const run = Run.open(id);
+  for (const name of backends) {
+    run.addBackend(name);
+    const start = performance.now();
+    run.writeFacts(name, await backendOf(name).up(run, options[name] ?? {}));
+    say(`${name} is up: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+}
+
+/** Ends everything a run has started, removes what backends leave behind, then its folder. */
+export async function takeDown(run: Run): Promise<void> {
+  await timed(`stopping run ${run.id} (${run.backends.join(', ') || 'nothing started'})`, async () => {
+    await run.endProcesses();
+    for (const name of run.backends.toReversed()) if (name in BACKENDS) await backendOf(name).down(run);
+    run.remove();
+  });
+}
+
+/** The run of this checkout that is up, if there is one; of several the one must be named. */
+export function findRun(id?: string): Run | undefined {
+  const runs = Run.list().filter((run) => (id === undefined ? run.isOurs && run.isReady : run.id === id));
+  if (runs.length > 1) throw new Error(`several runs are up; choose one with --run: ${runs.map((run) => run.id).join(', ')}`);
+  if (id !== undefined && runs.length === 0) throw new Error(`there is no run ${id}`);
+  return runs[0];
+}
+
+/** Runs a command where the backends of a run can be reached, told by its environment where they are; gives its exit code. */
+export async function execute(run: Run, command: readonly string[]): Promise<number> {
+  const [file = '', ...args] = run.room === undefined ? command : enterRoom(run.room, 'network', command);
+  const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environmentOf(run) } });
+  const ignore = () => undefined; // The terminal sends these to the command as well: it ends, and then we do.
+  process.on('SIGINT', ignore).on('SIGTERM', ignore);
+  try {
+    const [code] = await once(child, 'exit');
+    return typeof code === 'number' ? code : 1;
+  } finally {
+    process.off('SIGINT', ignore).off('SIGTERM', ignore);
+  }
+}
+
+/** `CNMCP_TEST_<BACKEND>`: the file with the facts of each backend that is up. */
+function environmentOf(run: Run): Record<string, string> {
+  const variable = (name: string) => `CNMCP_TEST_${name.toUpperCase().replaceAll('-', '_')}`;
+  return Object.fromEntries(run.backends.map((name) => [variable(name), run.factsFile(name)]));
+}
+
+async function startInRoom(run: Run, order: InsideOrder): Promise<void> {
+  await createRoom(run.folder, run.logs, (room) => run.setRoom(room));
+  const main = join(import.meta.dirname, 'main.ts');
+  const code = await execute(run, [process.execPath, main, 'up-inside', JSON.stringify(order)]);
+  if (code !== 0) throw new Error(`the backends did not start; see above, and the logs in ${run.logs}`);
+}
