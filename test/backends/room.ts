@@ -42,19 +42,21 @@ export async function createRoom(folder: string, logs: string, record: (room: Ro
   const log = openSync(join(logs, 'room.log'), 'a');
   const child = spawn('unshare', args, { detached: true, stdio: ['pipe', 'pipe', log], cwd: '/' });
   closeSync(log);
+  const { stdin, stdout } = child;
+  if (stdin === null || stdout === null) throw new Error('the room has no pipes');
   const ended = once(child, 'exit').then(([code]) =>
     Promise.reject(new Error(`the room ended (${code}) while it was made. ${logTail(join(logs, 'room.log'))}`)),
   );
-  await Promise.race([once(child.stdout, 'data'), ended]); // "waiting": the namespaces exist, nothing was done in them.
+  await Promise.race([once(stdout, 'data'), ended]); // "waiting": the namespaces exist, nothing was done in them.
   const outer = identify(child.pid ?? -1);
   const [first] = outer === undefined ? [] : childrenOf(outer.pid);
   const init = first === undefined ? undefined : identify(first);
   if (outer === undefined || init === undefined) throw new Error('the room ended while it was made');
   record({ outer, init });
-  child.stdin.end('go\n');
-  await Promise.race([once(child.stdout, 'data'), ended]); // "ready"
+  stdin.end('go\n');
+  await Promise.race([once(stdout, 'data'), ended]); // "ready"
   ended.catch(() => undefined);
-  child.stdout.destroy();
+  stdout.destroy();
   child.unref();
 }
 
