@@ -1,0 +1,29 @@
+// What a handler gets: the parts of the server, and one request with its user.
+import type { Authenticator } from './authentication.ts';
+import type { Authorizer, User } from './authorization.ts';
+import type { Representation } from './negotiation.ts';
+import type { RequestInfo } from './request-info.ts';
+import type { Resource, ResourceRegistry } from './resources.ts';
+import type { ObjectStore } from './store.ts';
+
+export interface ServerParts {
+  readonly store: ObjectStore;
+  readonly registry: ResourceRegistry;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly clock: () => number;
+}
+
+export interface RequestContext {
+  readonly server: ServerParts;
+  readonly request: Request;
+  readonly info: RequestInfo;
+  readonly user: User;
+  readonly representation: Representation;
+}
+
+export interface ResourceContext extends RequestContext {
+  readonly resource: Resource;
+}
+
+export type ResourceHandler = (context: ResourceContext) => Promise<Response>;
