@@ -3,11 +3,12 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { AppError } from '../kit/errors.ts';
 import { cleanText, type ResponseHeaders } from './failures.ts';
+import type { Backend } from './ports.ts';
 
 /** The body without its content codings. An unknown coding is a DATA_ERROR. The returned stream destroys its source with itself. */
 export const decodeBody = async (
   body: Readable,
-  { headers, service }: { headers: ResponseHeaders; service: string },
+  { headers, backend }: { headers: ResponseHeaders; backend: Backend },
 ): Promise<Readable> => {
   const codings = (firstHeader(headers, 'content-encoding') ?? '')
     .split(',')
@@ -18,8 +19,8 @@ export const decodeBody = async (
     const decode = DECODERS[coding];
     if (decode === undefined) {
       body.destroy();
-      throw new AppError('DATA_ERROR', `${service} answered in an encoding that was not asked for.`, {
-        details: { service, encoding: cleanText(coding, 40) },
+      throw new AppError('DATA_ERROR', `${backend.title} answered in an encoding that was not asked for.`, {
+        details: { service: backend.service, encoding: cleanText(coding, 40) },
       });
     }
     decoded = await decode(decoded);
@@ -56,13 +57,13 @@ const DECODERS: Readonly<Record<string, (body: Readable) => Readable | Promise<R
 /** The whole body, or PAYLOAD_TOO_LARGE as soon as it passes the bound; leaving early destroys the connection. */
 export const readBounded = async (
   body: AsyncIterable<Uint8Array>,
-  { maxBytes, service }: { maxBytes: number; service: string },
+  { maxBytes, backend }: { maxBytes: number; backend: Backend },
 ): Promise<Buffer> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.byteLength;
-    if (size > maxBytes) throw toTooLarge(service, maxBytes);
+    if (size > maxBytes) throw toTooLarge(backend, maxBytes);
     chunks.push(chunk);
   }
   const [only] = chunks;
@@ -83,9 +84,9 @@ export const readStart = async (body: AsyncIterable<Uint8Array>, { maxBytes }: {
   return Buffer.concat(chunks).toString();
 };
 
-export const toTooLarge = (service: string, maxBytes: number): AppError => {
+export const toTooLarge = ({ service, title }: Backend, maxBytes: number): AppError => {
   const limit = maxBytes >= 1024 * 1024 ? `${Math.round(maxBytes / 1024 / 1024)} MiB` : `${Math.round(maxBytes / 1024)} KiB`;
-  return new AppError('PAYLOAD_TOO_LARGE', `The answer of ${service} is larger than ${limit}: ask for less at once.`, {
+  return new AppError('PAYLOAD_TOO_LARGE', `The answer of ${title} is larger than ${limit}: ask for less at once.`, {
     details: { service, limit },
   });
 };
@@ -93,11 +94,11 @@ export const toTooLarge = (service: string, maxBytes: number): AppError => {
 /** Text to value. HTML is the voice of a proxy or a login page and is never parsed; its words stay in `details.upstream`. */
 export const parseJson = (
   text: string,
-  { service, status, headers }: { service: string; status: number; headers: ResponseHeaders },
+  { backend: { service, title }, status, headers }: { backend: Backend; status: number; headers: ResponseHeaders },
 ): unknown => {
   const type = firstHeader(headers, 'content-type') ?? '';
   const fail = (problem: string, cause?: unknown) =>
-    new AppError('DATA_ERROR', `${service} answered ${problem}.`, { details: { service, status, upstream: cleanText(text) }, cause });
+    new AppError('DATA_ERROR', `${title} answered ${problem}.`, { details: { service, status, upstream: cleanText(text) }, cause });
   if (/\bhtml\b/i.test(type) || /^\s*</.test(text))
     throw fail('with a web page where JSON was expected: a proxy or a login page may stand in front of it');
   try {

@@ -1,6 +1,6 @@
 // One signal for one call: it fires when the caller leaves or the time is over, and its reason is always an AppError.
 import { AppError } from '../kit/errors.ts';
-import type { Clock } from './ports.ts';
+import type { Backend, Clock } from './ports.ts';
 
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
@@ -14,13 +14,13 @@ export interface Deadline extends Disposable {
 
 export const createDeadline = (
   caller: AbortSignal,
-  { service, timeoutMs, now }: { service: string; timeoutMs: number; now: Clock },
+  { backend, timeoutMs, now }: { backend: Backend; timeoutMs: number; now: Clock },
 ): Deadline => {
   const controller = new AbortController();
   const { signal } = controller;
   let endsAt = now() + timeoutMs;
   const leave = () => controller.abort(toAbortError(caller.reason));
-  const timer = setTimeout(() => controller.abort(toTimeoutError(service, timeoutMs)), timeoutMs);
+  const timer = setTimeout(() => controller.abort(toTimeoutError(backend, timeoutMs)), timeoutMs);
   if (caller.aborted) leave();
   else caller.addEventListener('abort', leave, { once: true });
   return {
@@ -58,8 +58,8 @@ export const toAbortError = (reason: unknown): AppError => {
   return new AppError('CANCELLED', 'The call was cancelled.', { cause: reason });
 };
 
-const toTimeoutError = (service: string, timeoutMs: number): AppError =>
-  new AppError('DEADLINE_EXCEEDED', `${service} did not answer within ${formatSeconds(timeoutMs)}.`, {
+const toTimeoutError = ({ service, title }: Backend, timeoutMs: number): AppError =>
+  new AppError('DEADLINE_EXCEEDED', `${title} did not answer within ${formatSeconds(timeoutMs)}.`, {
     details: { service, after: formatSeconds(timeoutMs) },
   });
 

@@ -7,6 +7,7 @@ import type { Connections, TlsOptions } from './connections.ts';
 import type { Deadline } from './deadline.ts';
 import { classifyTransport, createToError, parseRetryAfter, type ResponseHeaders } from './failures.ts';
 import type { HeaderValues, UpstreamOptions, UpstreamRequest } from './http.ts';
+import type { Backend } from './ports.ts';
 import { type BaseUrl, toRequestPath } from './url.ts';
 
 /** An answer whose body waits to be read. */
@@ -17,6 +18,7 @@ export interface Answer {
 }
 
 export interface ExchangeDeps extends UpstreamOptions {
+  readonly backend: Backend;
   readonly base: BaseUrl;
   readonly connections: Connections;
   readonly take: (signal: AbortSignal) => Promise<void>;
@@ -35,7 +37,7 @@ const LONGEST_PAUSE_MS = 10_000;
 
 /** Throws AppError, or what undici threw; the caller knows whether the deadline or a closing explains it. */
 export const createExchange = (deps: ExchangeDeps) => {
-  const { service, retries = 2, now, logger, toError = createToError({ service }) } = deps;
+  const { backend, retries = 2, now, logger, toError = createToError(backend) } = deps;
   return async (request: UpstreamRequest, deadline: Deadline): Promise<Answer> => {
     const { signal } = deadline;
     const repeatable = request.idempotent ?? SAFE_METHODS.has(request.method ?? 'GET');
@@ -51,8 +53,8 @@ export const createExchange = (deps: ExchangeDeps) => {
       } else {
         const { status, headers, body } = outcome;
         if ((status >= 200 && status < 300) || request.expect?.includes(status))
-          return { ...outcome, body: await decodeBody(body, { headers, service }) };
-        const text = await readErrorBody(outcome, { service });
+          return { ...outcome, body: await decodeBody(body, { headers, backend }) };
+        const text = await readErrorBody(outcome, backend);
         const next: Login = status === 401 && !renewed ? await takeLogin(deps, { signal, fresh: true }) : login;
         const hasNewLogin: boolean = !isDeepStrictEqual(next, login);
         const mayPass = mayRetry && RETRY_STATUSES.has(status);
@@ -62,7 +64,7 @@ export const createExchange = (deps: ExchangeDeps) => {
         renewed ||= hasNewLogin;
         login = next;
       }
-      logger.debug({ service, api: request.api, failures: failures + 1 }, 'upstream request is repeated');
+      logger.debug({ service: backend.service, api: request.api, failures: failures + 1 }, 'upstream request is repeated');
     }
   };
 };
@@ -73,9 +75,9 @@ const takeLogin = async ({ headers, tls }: ExchangeDeps, { signal, fresh }: { si
 });
 
 /** What a refusal says: its first part, or nothing when the connection breaks meanwhile. */
-const readErrorBody = async ({ headers, body }: Answer, { service }: { service: string }): Promise<string> => {
+const readErrorBody = async ({ headers, body }: Answer, backend: Backend): Promise<string> => {
   try {
-    return await readStart(await decodeBody(body, { headers, service }), { maxBytes: ERROR_BODY_BYTES });
+    return await readStart(await decodeBody(body, { headers, backend }), { maxBytes: ERROR_BODY_BYTES });
   } catch {
     return '';
   }

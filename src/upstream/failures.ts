@@ -1,5 +1,6 @@
 // What went wrong between us and a backend, in words and codes: transport failures, and statuses of backends without a table of their own.
 import { AppError, type ErrorCode } from '../kit/errors.ts';
+import type { Backend } from './ports.ts';
 
 /** Lower-case names, as they came. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -40,12 +41,12 @@ const STATUS_CODES: Readonly<Record<number, { code: ErrorCode; words: string }>>
 
 /** The table for backends that do not bring their own. */
 export const createToError =
-  ({ service }: { service: string }): ToError =>
+  ({ service, title }: Backend): ToError =>
   (status, headers, bodyText) => {
     const { code, words } = STATUS_CODES[status] ?? fallback(status);
     const upstream = toUpstreamText(headers, bodyText);
     const retryAfter = code === 'RATE_LIMITED' || code === 'SERVICE_UNAVAILABLE' ? { retry_after: formatRetryAfter(headers) } : {};
-    return new AppError(code, `${service} ${words} (HTTP ${status}).`, {
+    return new AppError(code, `${title} ${words} (HTTP ${status}).`, {
       details: { service, status, ...retryAfter, ...(upstream === '' ? {} : { upstream }) },
     });
   };
@@ -126,12 +127,12 @@ const codeOf = (error: unknown): string => {
 };
 
 /** A failed connection as SERVICE_UNAVAILABLE: a short human reason, never an address. What is no failure of a connection is a fault of ours. */
-export const toTransportError = (error: unknown, { service }: { service: string }): AppError => {
+export const toTransportError = (error: unknown, { service, title }: Backend): AppError => {
   if (/^(|UND_ERR_INVALID_ARG|ERR_INVALID_.*)$/.test(codeOf(error))) {
-    return new AppError('INTERNAL', `The request to ${service} could not be made.`, { details: { service }, cause: error });
+    return new AppError('INTERNAL', `The request to ${title} could not be made.`, { details: { service }, cause: error });
   }
   const { reason, words } = classifyTransport(error);
-  return new AppError('SERVICE_UNAVAILABLE', `${service} does not answer: ${words}.`, {
+  return new AppError('SERVICE_UNAVAILABLE', `${title} does not answer: ${words}.`, {
     details: { service, reason, retry_after: DEFAULT_RETRY_AFTER },
     cause: error,
   });

@@ -6,14 +6,14 @@ import { createConnections, type TlsOptions } from './connections.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
 import { createExchange } from './exchange.ts';
 import { isDecodingError, type ResponseHeaders, type ToError, toTransportError } from './failures.ts';
-import type { Clock, Logger } from './ports.ts';
+import type { Backend, Clock, Logger } from './ports.ts';
 import { createTokenBucket } from './token-bucket.ts';
 import { parseBaseUrl, type Query } from './url.ts';
 
 export { readLines } from './body.ts';
 export type { TlsOptions } from './connections.ts';
 export type { ResponseHeaders, ToError } from './failures.ts';
-export type { Clock, Logger } from './ports.ts';
+export type { Backend, Clock, Logger } from './ports.ts';
 export type { Query, QueryValue } from './url.ts';
 
 /** Names to values; a list repeats the header (`Impersonate-Group`). */
@@ -23,8 +23,10 @@ export type HeaderValues = Readonly<Record<string, string | readonly string[]>>;
 export type Provider<T> = (signal: AbortSignal, options: { fresh: boolean }) => Promise<T>;
 
 export interface UpstreamOptions {
-  /** Stands in messages and details: `kubernetes`, `grafana`. */
+  /** Stands in details: `kubernetes`, `grafana`. */
   readonly service: string;
+  /** Stands in sentences; absent = `service`. */
+  readonly title?: string;
   /** http or https, may have a base path and a login. */
   readonly baseUrl: string;
   /** Fixed, or asked for before every attempt: the same object means the same connections. */
@@ -101,17 +103,18 @@ const DEFAULT_MAX_BYTES = 10 * 1024 * 1024;
 
 /** Opens no connection and loads no library: both wait for the first call. Throws INVALID_ARGUMENT for an address that is none. */
 export const createUpstream = (options: UpstreamOptions): Upstream => {
-  const { service, timeoutMs = 30_000, qps = 100, burst = 200, maxConnections = 64, proxy, now } = options;
-  const base = parseBaseUrl(options.baseUrl, { service });
+  const { service, title = service, timeoutMs = 30_000, qps = 100, burst = 200, maxConnections = 64, proxy, now } = options;
+  const backend: Backend = { service, title };
+  const base = parseBaseUrl(options.baseUrl, backend);
   const connections = createConnections({ origin: base.origin, maxConnections, proxy });
   const { take } = createTokenBucket({ qps, burst, now });
-  const exchange = createExchange({ ...options, base, connections, take });
+  const exchange = createExchange({ ...options, backend, base, connections, take });
   let closed = false;
 
   const open = async (request: UpstreamRequest) => {
-    if (closed) throw toClosed(service);
-    const deadline = createDeadline(request.signal, { service, timeoutMs: request.timeoutMs ?? timeoutMs, now });
-    const fail = (error: unknown) => (closed ? toClosed(service) : toFailure(error, { deadline, service }));
+    if (closed) throw toClosed(backend);
+    const deadline = createDeadline(request.signal, { backend, timeoutMs: request.timeoutMs ?? timeoutMs, now });
+    const fail = (error: unknown) => (closed ? toClosed(backend) : toFailure(error, { deadline, backend }));
     try {
       return { ...(await exchange(request, deadline)), deadline, fail };
     } catch (error) {
@@ -124,8 +127,8 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
     using _ = deadline;
     try {
       const { maxBytes = DEFAULT_MAX_BYTES } = request;
-      if (isDeclaredLarger(headers, maxBytes)) throw toTooLarge(service, maxBytes);
-      const bytes = await readBounded(body, { maxBytes, service });
+      if (isDeclaredLarger(headers, maxBytes)) throw toTooLarge(backend, maxBytes);
+      const bytes = await readBounded(body, { maxBytes, backend });
       return { status, headers, body: convert(bytes, { status, headers }) };
     } catch (error) {
       body.destroy();
@@ -136,7 +139,7 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
   return {
     address: `${base.origin}${base.prefix}`,
     json: (request) =>
-      read({ accept: 'application/json', ...request }, (bytes, answer) => parseJson(bytes.toString(), { service, ...answer })),
+      read({ accept: 'application/json', ...request }, (bytes, answer) => parseJson(bytes.toString(), { backend, ...answer })),
     text: (request) => read(request, (bytes) => bytes.toString()),
     bytes: (request) => read(request, (bytes) => bytes),
     stream: async (request) => {
@@ -146,7 +149,7 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
         deadline[Symbol.dispose]();
         body.destroy();
       };
-      return { status, headers, close, body: follow(body, { close, fail, service, maxBytes: request.maxBytes }) };
+      return { status, headers, close, body: follow(body, { close, fail, backend, maxBytes: request.maxBytes }) };
     },
     close: async () => {
       closed = true;
@@ -164,15 +167,15 @@ async function* follow(
   {
     close,
     fail,
-    service,
+    backend,
     maxBytes = Number.POSITIVE_INFINITY,
-  }: { close: () => void; fail: (error: unknown) => AppError; service: string; maxBytes?: number | undefined },
+  }: { close: () => void; fail: (error: unknown) => AppError; backend: Backend; maxBytes?: number | undefined },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let size = 0;
   try {
     for await (const chunk of body) {
       size += chunk.length;
-      if (size > maxBytes) throw toTooLarge(service, maxBytes);
+      if (size > maxBytes) throw toTooLarge(backend, maxBytes);
       yield chunk;
     }
   } catch (error) {
@@ -182,15 +185,18 @@ async function* follow(
   }
 }
 
-const toFailure = (error: unknown, { deadline, service }: { deadline: Deadline; service: string }): AppError => {
+const toFailure = (error: unknown, { deadline, backend }: { deadline: Deadline; backend: Backend }): AppError => {
   if (deadline.signal.aborted) return deadline.signal.reason;
   if (error instanceof AppError) return error;
   if (isDecodingError(error))
-    return new AppError('DATA_ERROR', `${service} answered a body that cannot be unpacked.`, { details: { service }, cause: error });
-  return toTransportError(error, { service });
+    return new AppError('DATA_ERROR', `${backend.title} answered a body that cannot be unpacked.`, {
+      details: { service: backend.service },
+      cause: error,
+    });
+  return toTransportError(error, backend);
 };
 
-const toClosed = (service: string): AppError =>
-  new AppError('SERVICE_UNAVAILABLE', `The connection to ${service} was closed here: it stops, or its configuration has changed.`, {
+const toClosed = ({ service, title }: Backend): AppError =>
+  new AppError('SERVICE_UNAVAILABLE', `The connection to ${title} was closed here: it stops, or its configuration has changed.`, {
     details: { service, reason: 'CLOSED', retry_after: '1s' },
   });

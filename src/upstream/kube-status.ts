@@ -48,7 +48,7 @@ const behind = new WeakMap<AppError, KubeStatus>();
 export const statusOf = (error: unknown): KubeStatus | undefined => (error instanceof AppError ? behind.get(error) : undefined);
 
 export const createToKubeError = ({ service }: { service: string }): ToError => {
-  const other = createToError({ service });
+  const other = createToError({ service, title: 'Kubernetes' });
   return (code, headers, bodyText) => {
     const status = parseStatus(parseQuietly(bodyText));
     if (status === undefined)

@@ -40,6 +40,7 @@ export const createKubeUpstream = (target: KubeTarget, deps: KubeUpstreamDeps): 
   return createUpstream({
     ...rest,
     service,
+    title: 'Kubernetes',
     baseUrl: cluster.server,
     headers,
     tls: cluster.server.startsWith('https:') ? tls : undefined,

@@ -1,5 +1,6 @@
 // How a request line is made: the base path is joined, never replaced, and every segment is encoded by itself.
 import { AppError } from '../kit/errors.ts';
+import type { Backend } from './ports.ts';
 
 export type QueryValue = string | number | boolean | undefined | readonly string[];
 export type Query = Readonly<Record<string, QueryValue>>;
@@ -15,10 +16,10 @@ export interface BaseUrl {
 }
 
 /** Reads the configured address of a backend. Throws INVALID_ARGUMENT without repeating the text, which may carry a password. */
-export const parseBaseUrl = (text: string, { service }: { service: string }): BaseUrl => {
+export const parseBaseUrl = (text: string, { service, title }: Backend): BaseUrl => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new AppError('INVALID_ARGUMENT', `The address of ${service} is not an http or https URL.`, { details: { service } });
+    throw new AppError('INVALID_ARGUMENT', `The address of ${title} is not an http or https URL.`, { details: { service } });
   }
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   return {
