@@ -48,7 +48,8 @@ const toItems = (list: ListPart, cut: Cut): Record<string, unknown> => {
 const toNextState = (list: ListPart, shown: number): Readonly<Record<string, unknown>> | undefined => {
   if (list.resume === undefined) return undefined;
   if (shown >= list.items.length) return list.resume.end;
-  const { state } = list.resume;
+  const { state, after } = list.resume;
+  if (after !== undefined) return { ...state, after: after[shown - 1] };
   return { ...state, skip: Number(state['skip'] ?? 0) + shown };
 };
 

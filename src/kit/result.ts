@@ -14,8 +14,10 @@ export interface NextCall {
 
 /** How a list goes on. Plain data, so that a cached answer can be continued too. */
 export interface Resume {
-  /** Cursor state of this page; at item `i` the cursor is `{ ...state, skip: (state.skip ?? 0) + i }`. */
+  /** Cursor state of this page; at item `i` the cursor is `{ ...state, skip: (state.skip ?? 0) + i }`, or with `after` `{ ...state, after: after[i - 1] }`. */
   readonly state: Readonly<Record<string, unknown>>;
+  /** Key of each item, where the list goes on behind a key: nothing is shown twice while items come and go. */
+  readonly after?: readonly unknown[];
   /** Cursor state after the last item; absent = the list ends there. */
   readonly end?: Readonly<Record<string, unknown>>;
 }

@@ -6,11 +6,19 @@ const described = <Schema extends z.ZodType>(schema: Schema, env: string, descri
 
 export const kubernetesConfig = z.strictObject({
   enabled: described(z.boolean().optional(), 'MCP_K8S_ENABLED', 'Absent = on when a kubeconfig or an in-cluster account is found.'),
-  kubeconfig: described(z.string().min(1).optional(), 'MCP_KUBECONFIG', 'Path of the kubeconfig; else KUBECONFIG, the default file, the in-cluster account.'),
+  kubeconfig: described(
+    z.string().min(1).optional(),
+    'MCP_KUBECONFIG',
+    'Path of the kubeconfig; else KUBECONFIG, the default file, the in-cluster account.',
+  ),
   context: described(z.string().min(1).optional(), 'MCP_K8S_CONTEXT', 'Default cluster; else the current context.'),
   contexts: described(z.array(z.string().min(1)).default([]), 'MCP_K8S_CONTEXTS', 'Contexts that may be reached; empty = all.'),
   namespaces: described(z.array(z.string().min(1)).default([]), 'MCP_K8S_NAMESPACES', 'Namespaces that may be reached; empty = all.'),
-  timeoutSec: described(z.int().min(1).max(3600).default(30), 'MCP_K8S_TIMEOUT', 'One API request, seconds; watches and logs have their own.'),
+  timeoutSec: described(
+    z.int().min(1).max(3600).default(30),
+    'MCP_K8S_TIMEOUT',
+    'One API request, seconds; watches and logs have their own.',
+  ),
   qps: described(z.number().positive().max(10_000).default(100), 'MCP_K8S_QPS', 'Requests per second and cluster.'),
   burst: described(z.int().min(1).max(100_000).default(200), 'MCP_K8S_BURST', 'Requests at once before qps counts.'),
   maxConnections: described(z.int().min(1).max(1000).default(64), 'MCP_K8S_MAX_CONNECTIONS', 'Sockets per cluster.'),

@@ -1,13 +1,70 @@
-// The Kubernetes service.
+// The Kubernetes service: eleven read tools over any cluster of the kubeconfig.
 
+import type { ClusterStatus, Health } from '../../kit/directory.ts';
+import { toAppError } from '../../kit/errors.ts';
 import { defineService } from '../../kit/service.ts';
 import { kubernetesConfig } from './config.ts';
+import type { Kubernetes } from './kubernetes.ts';
+import { createKubernetesTargets } from './targets.ts';
+import list from './tools/list.ts';
+
+const CLUSTER_TIMEOUT_MS = 2000;
+
+/** One cluster asked within a time of its own, so that a dead one never delays the others. */
+const askCluster = async ({ targets }: Kubernetes, name: string, parent: AbortSignal): Promise<Partial<ClusterStatus>> => {
+  const signal = AbortSignal.any([parent, AbortSignal.timeout(CLUSTER_TIMEOUT_MS)]);
+  try {
+    const client = await targets.client({ cluster: name });
+    const { gitVersion } = await client.version({ signal });
+    const identity = await client.selfSubjectReview({ signal }).then(
+      ({ username, groups }) => ({ user: username, groups }),
+      (thrown: unknown) => ({ unknown: toAppError(thrown).message }),
+    );
+    return { reachable: true, version: gitVersion, identity };
+  } catch (thrown) {
+    const { code, message } = toAppError(thrown);
+    return { reachable: false, reason: code === 'CANCELLED' ? `No answer within ${CLUSTER_TIMEOUT_MS / 1000}s.` : message };
+  }
+};
+
+const readClusters = async (service: Kubernetes, signal: AbortSignal): Promise<readonly ClusterStatus[]> =>
+  Promise.all(
+    service.targets.list().map(async ({ name, server, isDefault }) => ({
+      name,
+      ...(isDefault ? { default: true } : {}),
+      server,
+      ...(await askCluster(service, name, signal)),
+      services: ['kubernetes'],
+    })),
+  );
+
+/** Up means up and logged in: the version endpoint needs no login, so a review follows. */
+const ping = async ({ targets }: Kubernetes, signal: AbortSignal): Promise<Health> => {
+  const client = await targets.client();
+  const { gitVersion } = await client.version({ signal });
+  await client.selfSubjectReview({ signal });
+  return { state: 'up', version: gitVersion, details: { defaultCluster: client.target.name, clusters: targets.list().length } };
+};
 
 export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [],
-  connect: () => undefined,
-  ping: async () => ({ state: 'up' }),
+  tools: [...list],
+  connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
+    targets: await createKubernetesTargets({
+      ...config,
+      timeoutMs: config.timeoutSec * 1000,
+      env,
+      now,
+      logger,
+      onCall: ({ api, status, ms }) => onUpstreamCall?.({ service: 'kubernetes', api, status: String(status), ms }),
+    }),
+    fingerprint,
+    learnSecret,
+    now,
+  }),
+  ping,
+  close: ({ targets }) => targets.close(),
+  clusters: readClusters,
 });

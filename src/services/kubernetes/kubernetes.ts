@@ -1,0 +1,40 @@
+// What the tools of this service work with, and the few moves that all of them share.
+
+import type { CallContext } from '../../kit/context.ts';
+import { AppError } from '../../kit/errors.ts';
+import { nearestNames } from '../../kit/nearest.ts';
+import type { KubernetesClient } from './client.ts';
+import { RESOURCES } from './resources.ts';
+import type { KubernetesTargets } from './targets.ts';
+
+export interface Kubernetes {
+  readonly targets: KubernetesTargets;
+  /** Keyed fingerprint of a secret value: two can be compared, none is shown. */
+  readonly fingerprint: (value: string) => string;
+  /** The value is masked wherever it reappears. */
+  readonly learnSecret: (value: string) => void;
+  readonly now: () => number;
+}
+
+/** The client of the cluster that a call means, and its name as answers state it. */
+export const openCluster = async ({ targets }: Kubernetes, cluster: string | undefined): Promise<{ client: KubernetesClient; cluster: string }> => {
+  const client = await targets.client({ cluster });
+  return { client, cluster: client.target.name };
+};
+
+/** Why a namespaced answer is empty: the namespace may not exist. Undefined when it does, or nobody may know. */
+export const explainNamespace = async (client: KubernetesClient, namespace: string | undefined, { signal }: CallContext): Promise<string | undefined> => {
+  if (namespace === undefined) return undefined;
+  const names = await client
+    .tablePages(RESOURCES.namespaces, { signal, maxItems: 5000 })
+    [Symbol.asyncIterator]()
+    .next()
+    .then(({ value }) => (value === undefined ? [] : value.rows.map((row: { cells: readonly unknown[] }) => String(row.cells[0]))))
+    .catch((thrown: unknown) => {
+      if (thrown instanceof AppError && thrown.code === 'FORBIDDEN') return undefined;
+      throw thrown;
+    });
+  if (names === undefined || names.includes(namespace)) return undefined;
+  const nearest = nearestNames(namespace, names);
+  return `There is no namespace ${namespace}${nearest.length > 0 ? `; near: ${nearest.join(', ')}` : ''}.`;
+};
