@@ -29,7 +29,7 @@ export const formatCores = (cores: number): string => {
   if (cores === 0) return '0';
   const milli = cores * 1000;
   if (Math.abs(milli) < 1) return `${trim(milli, 1)}m`;
-  return Math.abs(milli) < 1000 ? `${Math.round(milli)}m` : trim(cores, 2);
+  return Math.abs(Math.round(milli)) < 1000 ? `${Math.round(milli)}m` : trim(cores, 2);
 };
 
 /** Bytes as people write them: `512Mi`, `1.5Gi`, `900`. */
