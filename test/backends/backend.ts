@@ -23,6 +23,8 @@ export interface Backend {
   readonly about: string;
   /** True if it needs namespaces of its own (network, processes, mounts), and so root. */
   readonly needsRoom: boolean;
+  /** A backend whose version this one takes, unless told otherwise. */
+  readonly versionLike?: string;
   /** Makes every program the backend needs; what is already there is left alone. */
   build(options: BackendOptions): Promise<void>;
   /** Starts the backend inside `run` and gives the facts that tests need (addresses, files); they are written to `run.facts(name)`. */

@@ -1,8 +1,9 @@
 /** The backends of the test bed, in one literal record: a new one is one module and one word here. */
 import type { Backend } from './backend.ts';
 import { kubernetes } from './kubernetes/index.ts';
+import { kubernetesMirror } from './kubernetes/mirror.ts';
 
-export const BACKENDS = { kubernetes } as const satisfies Record<string, Backend>;
+export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror } as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof BACKENDS;
 

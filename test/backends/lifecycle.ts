@@ -41,12 +41,14 @@ export async function bringUp(backends: readonly Backend[], options: OptionsByNa
 /** Starts the backends from within the network where they will live. */
 export async function startBackends({ run: id, backends, options }: InsideOrder): Promise<void> {
   const run = Run.open(id);
-  for (const name of backends) {
-    run.addBackend(name);
-    const start = performance.now();
-    run.writeFacts(name, await backendOf(name).up(run, options[name] ?? {}));
-    say(`${name} is up: ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  }
+  for (const name of backends) run.addBackend(name);
+  const start = performance.now();
+  await Promise.all(
+    backends.map(async (name) => {
+      run.writeFacts(name, await backendOf(name).up(run, options[name] ?? {}));
+      say(`${name} is up: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    }),
+  );
 }
 
 /** Ends everything a run has started, removes what backends leave behind, then its folder. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { BackendOptions } from './backend.ts';
-import { BACKENDS, chooseBackends } from './backends.ts';
+import { BACKENDS, backendOf, chooseBackends } from './backends.ts';
 import { bringUp, execute, findRun, type OptionsByName, startBackends, takeDown } from './lifecycle.ts';
 import { say } from './log.ts';
 import { Run } from './run.ts';
@@ -141,7 +141,8 @@ function allOptions(): OptionsByName {
 }
 
 function optionsFor(name: string): BackendOptions {
-  const version = text.parse(values[name]);
+  const { versionLike } = backendOf(name);
+  const version = text.parse(values[name] ?? (versionLike === undefined ? undefined : values[versionLike]));
   return { ...(version !== undefined && { version }), metrics: isSet('metrics') };
 }
 

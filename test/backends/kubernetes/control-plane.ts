@@ -21,13 +21,7 @@ export interface Cluster {
   readonly etcd: string;
 }
 
-export interface ClusterOptions {
-  /** The address under which nodes and pods reach the API server; loopback if there are none. */
-  readonly address: string;
-  readonly programs: Programs;
-}
-
-const SERVICE_RANGE = '10.96.0.0/16';
+const SERVICE_RANGE = '10.96.0.0/12';
 
 /** Every request is recorded when it is answered, so that a test can prove what was asked and that nothing was written. */
 const AUDIT_POLICY = {
@@ -38,7 +32,7 @@ const AUDIT_POLICY = {
 };
 
 /** Chooses addresses and makes keys; nothing is started yet. */
-export async function prepareCluster(run: Run, backend: string, { programs }: ClusterOptions): Promise<Cluster> {
+export async function prepareCluster(run: Run, backend: string, programs: Programs): Promise<Cluster> {
   const folder = run.backendFolder(backend);
   const [ports, pki] = await Promise.all([freePorts(2), createPki(folder)]);
   return { run, backend, programs, folder, pki, server: `https://127.0.0.1:${ports[0]}`, etcd: `http://127.0.0.1:${ports[1]}` };
@@ -64,7 +58,10 @@ export async function startEtcd(cluster: Cluster): Promise<void> {
   await untilReady(started, async () => (await fetch(`${cluster.etcd}/health`)).ok);
 }
 
-/** Starts the API server and waits until it is ready; gives the kubeconfig of the administrator. `extra` flags win. */
+/**
+ * Starts the API server and waits until it is ready; gives the kubeconfig of the administrator. `address` is where nodes and pods reach it;
+ * loopback if there are none. `extra` flags win.
+ */
 export async function startApiServer(cluster: Cluster, address: string, extra: Record<string, string> = {}): Promise<string> {
   const { pki, folder, server, programs } = cluster;
   const port = new URL(server).port;

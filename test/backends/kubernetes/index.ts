@@ -53,7 +53,7 @@ export const kubernetes: Backend = {
 };
 
 async function startCluster(run: Run, version: string): Promise<Cluster> {
-  const cluster = await prepareCluster(run, 'kubernetes', { address: NODE.address, programs: programsOf(version) });
+  const cluster = await prepareCluster(run, 'kubernetes', programsOf(version));
   await startEtcd(cluster);
   await startApiServer(cluster, NODE.address);
   await Promise.all([startControllerManager(cluster), startScheduler(cluster)]);

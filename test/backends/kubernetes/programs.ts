@@ -15,7 +15,8 @@ const KWOK = 'v0.8.0';
 const HELM = { helm3: 'v3.21.4', helm4: 'v4.2.4' } as const;
 const METRICS_SERVER = 'v0.9.0';
 
-const CLUSTER_PROGRAMS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'kubelet', 'kube-proxy'] as const;
+const API_PROGRAMS = ['kube-apiserver', 'kubectl'] as const;
+const CLUSTER_PROGRAMS = [...API_PROGRAMS, 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const;
 
 /** Where each program of one version lies. */
 export interface Programs {
@@ -37,15 +38,19 @@ export interface Programs {
   readonly metricsServer: string;
 }
 
+/** What is wanted: a whole cluster with a real node, or an API server alone. */
+export type Extent = 'cluster' | 'api';
+
+const OPENSSL: SystemProgram = { package: 'openssl', anyOf: ['openssl'] };
+
 /** What a real node and the certificates need from the system. */
-const SYSTEM_PROGRAMS: readonly SystemProgram[] = [
+const NODE_PROGRAMS: readonly SystemProgram[] = [
   { package: 'containerd', anyOf: ['containerd'] },
   { package: 'runc', anyOf: ['runc'] },
   { package: 'containernetworking-plugins', anyOf: ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'] },
   { package: 'busybox-static', anyOf: ['busybox'] },
   { package: 'iptables', anyOf: ['iptables'] },
   { package: 'iproute2', anyOf: ['ip'] },
-  { package: 'openssl', anyOf: ['openssl'] },
 ];
 
 /** The folder of the network plugins, which distributions put in different places. */
@@ -60,42 +65,41 @@ export function programsOf(version: string = DEFAULT_VERSION): Programs {
   return describe(isFull(version) ? version : (newestOf(version, builtVersions()) ?? version));
 }
 
-/** True if every program of the version is there. */
-export function isBuilt(programs: Programs): boolean {
-  return isFull(programs.version) && missingFiles(programs).length === 0;
-}
-
 /** Builds what is missing, and gives the programs. A minor version is looked up at the proxy: its newest patch is taken. */
-export async function buildPrograms(wanted: string = DEFAULT_VERSION): Promise<Programs> {
+export async function buildPrograms(wanted: string = DEFAULT_VERSION, extent: Extent = 'cluster'): Promise<Programs> {
   return withLock('kubernetes', async () => {
-    await requirePrograms(SYSTEM_PROGRAMS, ['/usr/bin/containerd']);
+    await requirePrograms(extent === 'cluster' ? [OPENSSL, ...NODE_PROGRAMS] : [OPENSSL], ['/usr/bin/containerd']);
     const local = programsOf(wanted);
-    if (isFull(wanted) && isBuilt(local)) return local;
+    if (isFull(wanted) && isBuilt(local, extent)) return local;
     await requireGo();
     const version = isFull(wanted) ? wanted : newestOf(wanted, await moduleVersions('k8s.io/kubernetes'));
     if (version === undefined) throw new Error(`the Go module proxy knows no Kubernetes ${wanted}`);
     const programs = describe(version);
-    if (missingFiles(programs).length > 0) await buildAll(programs);
+    if (!isBuilt(programs, extent)) await buildAll(programs, extent);
     return programs;
   });
 }
 
-async function buildAll(programs: Programs): Promise<void> {
+async function buildAll(programs: Programs, extent: Extent): Promise<void> {
   const folder = cacheFolder(`kubernetes-${programs.version}`);
   const logFile = join(folder, 'build.log');
   const module = join(folder, 'module');
   const time = await writeWrapper(module, programs.version);
-  const bin = join(folder, 'bin');
-  const cluster = CLUSTER_PROGRAMS.map((name) => [`k8s.io/kubernetes/cmd/${name}`, join(bin, name)]);
-  await goBuild({ module, programs: Object.fromEntries(cluster), ldflags: versionFlags(programs.version, time), logFile });
+  const own = extent === 'cluster' ? CLUSTER_PROGRAMS : API_PROGRAMS;
+  const files = Object.fromEntries(own.map((name) => [`k8s.io/kubernetes/cmd/${name}`, join(folder, 'bin', name)]));
+  await goBuild({ module, programs: files, ldflags: versionFlags(programs.version, time), logFile });
   // etcd at the version that Kubernetes itself selects; its main package is the root of the server module.
   await goBuild({ module, programs: { 'go.etcd.io/etcd/server/v3': programs.etcd }, logFile });
+  if (extent === 'cluster') await buildCompanions(programs, logFile);
+  say(`kubernetes ${programs.version} is built in ${folder}`);
+}
+
+async function buildCompanions(programs: Programs, logFile: string): Promise<void> {
   await goInstall('sigs.k8s.io/kwok/cmd/kwok', KWOK, programs.kwok, logFile);
   await goInstall('helm.sh/helm/v3/cmd/helm', HELM.helm3, programs.helm3, logFile);
   await goInstall('helm.sh/helm/v4/cmd/helm', HELM.helm4, programs.helm4, logFile);
   await goInstall('sigs.k8s.io/metrics-server/cmd/metrics-server', METRICS_SERVER, programs.metricsServer, logFile);
   await writeKwokManifests(programs);
-  say(`kubernetes ${programs.version} is built in ${folder}`);
 }
 
 /** kwok's program brings neither its resource definitions nor its stages: they are rendered from its source once. */
@@ -167,15 +171,18 @@ function describe(version: string): Programs {
   };
 }
 
-function missingFiles(programs: Programs): string[] {
-  return Object.values(programs).filter((value) => typeof value === 'string' && value.startsWith('/') && !existsSync(value));
+/** True if every program that is wanted of the version is there. */
+function isBuilt(programs: Programs, extent: Extent): boolean {
+  const { apiServer, kubectl, etcd } = programs;
+  const files = extent === 'api' ? [apiServer, kubectl, etcd] : Object.values(programs).filter((value) => typeof value === 'string');
+  return files.filter((file) => file.startsWith('/')).every((file) => existsSync(file));
 }
 
 function builtVersions(): string[] {
   return readdirSync(cacheFolder())
     .filter((name) => name.startsWith('kubernetes-'))
     .map((name) => name.slice('kubernetes-'.length))
-    .filter((version) => isFull(version) && isBuilt(describe(version)));
+    .filter((version) => isFull(version) && isBuilt(describe(version), 'api'));
 }
 
 function isFull(version: string): boolean {
