@@ -20,9 +20,9 @@ export interface InsideOrder {
 
 /**
  * Builds and starts the backends together as one run. If one of them needs a room, all of them live in it: this program then starts
- * itself again inside its network, where the servers can be reached. What fails to start is taken down again.
+ * itself again inside its network, where the servers can be reached. What fails to start is taken down again, unless `keep`.
  */
-export async function bringUp(backends: readonly Backend[], options: OptionsByName): Promise<Run> {
+export async function bringUp(backends: readonly Backend[], options: OptionsByName, keep = false): Promise<Run> {
   for (const backend of backends) await backend.build(options[backend.name] ?? {});
   const run = Run.create();
   try {
@@ -32,7 +32,8 @@ export async function bringUp(backends: readonly Backend[], options: OptionsByNa
       else await startBackends(order);
     });
   } catch (error) {
-    if (process.env['CNMCP_BACKENDS_KEEP'] === undefined) await takeDown(Run.open(run.id));
+    if (keep) say(`left as it is: ${run.folder}`);
+    else await takeDown(Run.open(run.id));
     throw error;
   }
   return Run.open(run.id);
@@ -89,8 +90,11 @@ function environmentOf(run: Run): Record<string, string> {
 }
 
 async function startInRoom(run: Run, order: InsideOrder): Promise<void> {
-  await createRoom(run.folder, run.logs, (room) => run.setRoom(room));
+  const room = await createRoom(run.folder, run.logs, (made) => run.setRoom(made));
   const main = join(import.meta.dirname, 'main.ts');
-  const code = await execute(run, [process.execPath, main, 'up-inside', JSON.stringify(order)]);
-  if (code !== 0) throw new Error(`the backends did not start; see above, and the logs in ${run.logs}`);
+  const [file = '', ...args] = enterRoom(room, 'network', [process.execPath, main, 'up-inside', JSON.stringify(order)]);
+  // Through the channel it notices if we are killed, and ends too.
+  const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error('the backends did not start; see above (--keep leaves their logs)');
 }

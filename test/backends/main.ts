@@ -23,6 +23,7 @@ const HELP = `usage: node test/backends/main.ts <command> [name...] [options]
   --run <id>             which run, if several are up
   --new                  up, test: a run of its own, even if one is up
   --metrics              kubernetes: with metrics-server
+  --keep                 up, test: leave a failed start as it is, for a look at its logs
   --json                 the answer as JSON on stdout
   --<name> <version>     for example --kubernetes 1.34
 
@@ -46,6 +47,7 @@ const parsed = parseArgs({
     all: { type: 'boolean' },
     new: { type: 'boolean' },
     metrics: { type: 'boolean' },
+    keep: { type: 'boolean' },
     run: { type: 'string' },
     ...Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])),
   },
@@ -70,7 +72,7 @@ async function up(): Promise<number> {
     const missing = wanted.filter((backend) => !running.backends.includes(backend.name));
     if (missing.length > 0) throw new Error(`run ${running.id} is up without ${missing[0]?.name}; use down first, or --new`);
   }
-  const run = running ?? (await bringUp(wanted, allOptions()));
+  const run = running ?? (await bringUp(wanted, allOptions(), isSet('keep')));
   if (running === undefined) run.setReady();
   print(describeRun(run), explain(run));
   return 0;
@@ -80,7 +82,11 @@ async function up(): Promise<number> {
 async function upInside(): Promise<number> {
   const options = z.record(z.string(), z.object({ version: z.string().exactOptional(), metrics: z.boolean().exactOptional() }));
   const order = z.object({ run: z.string(), backends: z.array(z.string()), options }).parse(JSON.parse(chosen[0] ?? ''));
+  const abandoned = () => process.exit(1); // Who started us was killed: nobody waits for these servers any more.
+  process.on('disconnect', abandoned);
   await startBackends(order);
+  process.off('disconnect', abandoned);
+  process.disconnect?.();
   return 0;
 }
 
@@ -120,7 +126,7 @@ async function exec(): Promise<number> {
 
 async function test(): Promise<number> {
   const running = isSet('new') ? undefined : findRun(text.parse(values['run']));
-  const run = running ?? (await bringUp(chooseBackends(chosen), allOptions()));
+  const run = running ?? (await bringUp(chooseBackends(chosen), allOptions(), isSet('keep')));
   try {
     if (running === undefined) run.setReady(process.pid);
     const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
@@ -143,7 +149,7 @@ function allOptions(): OptionsByName {
 function optionsFor(name: string): BackendOptions {
   const { versionLike } = backendOf(name);
   const version = text.parse(values[name] ?? (versionLike === undefined ? undefined : values[versionLike]));
-  return { ...(version !== undefined && { version }), metrics: isSet('metrics') };
+  return { ...(version !== undefined && { version }), metrics: isSet('metrics') || command === 'test' };
 }
 
 function isSet(name: string): boolean {

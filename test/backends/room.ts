@@ -34,7 +34,7 @@ const PRIVATE_FOLDERS = ['/run', '/var/lib/cni', '/var/lib/kubelet'];
  * Makes a room. `logs` appears as /var/log inside, so that a kubelet's node log query finds the logs of this run and none of the
  * machine's. `record` is called before anything else may happen in the room, so that a crash leaves nothing unrecorded.
  */
-export async function createRoom(folder: string, logs: string, record: (room: Room) => void): Promise<void> {
+export async function createRoom(folder: string, logs: string, record: (room: Room) => void): Promise<Room> {
   if (process.getuid?.() !== 0) throw new Error('this backend needs root: it makes network, process and mount namespaces');
   const script = join(folder, 'room.sh');
   writeFileSync(script, roomScript(join(folder, 'kernel'), logs));
@@ -52,12 +52,14 @@ export async function createRoom(folder: string, logs: string, record: (room: Ro
   const [first] = outer === undefined ? [] : childrenOf(outer.pid);
   const init = first === undefined ? undefined : identify(first);
   if (outer === undefined || init === undefined) throw new Error('the room ended while it was made');
-  record({ outer, init });
+  const room = { outer, init };
+  record(room);
   stdin.end('go\n');
   await Promise.race([once(stdout, 'data'), ended]); // "ready"
   ended.catch(() => undefined);
   stdout.destroy();
   child.unref();
+  return room;
 }
 
 /** Ends everything in the room. */

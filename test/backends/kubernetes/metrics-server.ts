@@ -26,7 +26,8 @@ export async function startMetricsServer(cluster: Cluster, api: KubernetesApi): 
       'kubelet-certificate-authority': pki.authority.cert,
       'kubelet-client-certificate': join(pki.folder, 'kubelet-client.crt'),
       'kubelet-client-key': join(pki.folder, 'kubelet-client.key'),
-      'metric-resolution': '10s',
+      'metric-resolution': '10s', // The shortest it takes; it must be longer than the timeout.
+      'kubelet-request-timeout': '5s',
     }),
   ]);
   await kubectl(cluster, ['apply', '--server-side', '--filename', '-'], registration(port));
