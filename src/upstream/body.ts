@@ -73,15 +73,18 @@ export const readBounded = async (
 };
 
 /** The first bytes of a body that is only looked at: never too large, and the rest is not waited for. */
-export const readStart = async (body: AsyncIterable<Uint8Array>, { maxBytes }: { maxBytes: number }): Promise<string> => {
+export const readStart = async (
+  body: AsyncIterable<Uint8Array>,
+  { maxBytes }: { maxBytes: number },
+): Promise<{ readonly body: Buffer; readonly isCut: boolean }> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
-    chunks.push(chunk.subarray(0, maxBytes - size));
+    chunks.push(chunk);
     size += chunk.byteLength;
-    if (size >= maxBytes) break;
+    if (size > maxBytes) break;
   }
-  return Buffer.concat(chunks).toString();
+  return { body: Buffer.concat(chunks).subarray(0, maxBytes), isCut: size > maxBytes };
 };
 
 export const toTooLarge = ({ service, title }: Backend, maxBytes: number): AppError => {

@@ -77,7 +77,8 @@ const takeLogin = async ({ headers, tls }: ExchangeDeps, { signal, fresh }: { si
 /** What a refusal says: its first part, or nothing when the connection breaks meanwhile. */
 const readErrorBody = async ({ headers, body }: Answer, backend: Backend): Promise<string> => {
   try {
-    return await readStart(await decodeBody(body, { headers, backend }), { maxBytes: ERROR_BODY_BYTES });
+    const start = await readStart(await decodeBody(body, { headers, backend }), { maxBytes: ERROR_BODY_BYTES });
+    return start.body.toString();
   } catch {
     return '';
   }

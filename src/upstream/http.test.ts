@@ -346,6 +346,17 @@ describe('bodies', () => {
     await closed.promise;
   });
 
+  it('reads the start of a body that never ends, and no more', async () => {
+    const closed = Promise.withResolvers<void>();
+    const backend = await startBackend((request, response) => {
+      request.socket.on('close', () => closed.resolve());
+      response.writeHead(404).write('x'.repeat(5000));
+    });
+    const { status, body, isCut } = await backend.connect().start({ path: '/', signal, maxBytes: 100, expect: [404] });
+    expect([status, body.length, isCut]).toEqual([404, 100, true]);
+    await closed.promise;
+  });
+
   it('ends a stream that falls silent', async () => {
     const backend = await startBackend((_, response) => void response.write('a'));
     const { body } = await backend.connect().stream({ path: '/', signal, idleMs: 50 });

@@ -1,10 +1,10 @@
 // The one HTTP client for all backends: pooled, rate-limited, bounded, retried where it is safe, cancelled down to the socket.
 import type { Readable } from 'node:stream';
 import { AppError } from '../kit/errors.ts';
-import { firstHeader, parseJson, readBounded, toTooLarge } from './body.ts';
+import { firstHeader, parseJson, readBounded, readStart, toTooLarge } from './body.ts';
 import { createConnections, type TlsOptions } from './connections.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
-import { createExchange } from './exchange.ts';
+import { type Answer, createExchange } from './exchange.ts';
 import { isDecodingError, type ResponseHeaders, type ToError, toTransportError } from './failures.ts';
 import type { Backend, Clock, Logger } from './ports.ts';
 import { createTokenBucket } from './token-bucket.ts';
@@ -94,6 +94,8 @@ export interface Upstream {
   json(request: UpstreamRequest): Promise<UpstreamResponse<unknown>>;
   text(request: UpstreamRequest): Promise<UpstreamResponse<string>>;
   bytes(request: UpstreamRequest): Promise<UpstreamResponse<Buffer>>;
+  /** The first `maxBytes` of a body; what comes after is not read. */
+  start(request: UpstreamRequest): Promise<UpstreamResponse<Buffer> & { readonly isCut: boolean }>;
   stream(request: UpstreamRequest): Promise<UpstreamStream>;
   /** Ends everything, running calls too. Safe to call twice. */
   close(): Promise<void>;
@@ -122,26 +124,32 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
       throw fail(error);
     }
   };
-  const read = async <T>(request: UpstreamRequest, convert: (bytes: Buffer, answer: { status: number; headers: ResponseHeaders }) => T) => {
+  /** The deadline holds until the body is read. */
+  const use = async <T>(request: UpstreamRequest, consume: (answer: Answer, maxBytes: number) => Promise<T>) => {
     const { status, headers, body, deadline, fail } = await open(request);
     using _ = deadline;
     try {
-      const { maxBytes = DEFAULT_MAX_BYTES } = request;
-      if (isDeclaredLarger(headers, maxBytes)) throw toTooLarge(backend, maxBytes);
-      const bytes = await readBounded(body, { maxBytes, backend });
-      return { status, headers, body: convert(bytes, { status, headers }) };
+      return { status, headers, ...(await consume({ status, headers, body }, request.maxBytes ?? DEFAULT_MAX_BYTES)) };
     } catch (error) {
       body.destroy();
       throw fail(error);
     }
   };
+  const read = <T>(request: UpstreamRequest, convert: (bytes: Buffer, answer: Answer) => T) =>
+    use(request, async (answer, maxBytes) => {
+      if (isDeclaredLarger(answer.headers, maxBytes)) throw toTooLarge(backend, maxBytes);
+      return { body: convert(await readBounded(answer.body, { maxBytes, backend }), answer) };
+    });
 
   return {
     address: `${base.origin}${base.prefix}`,
     json: (request) =>
-      read({ accept: 'application/json', ...request }, (bytes, answer) => parseJson(bytes.toString(), { backend, ...answer })),
+      read({ accept: 'application/json', ...request }, (bytes, { status, headers }) =>
+        parseJson(bytes.toString(), { backend, status, headers }),
+      ),
     text: (request) => read(request, (bytes) => bytes.toString()),
     bytes: (request) => read(request, (bytes) => bytes),
+    start: (request) => use(request, ({ body }, maxBytes) => readStart(body, { maxBytes })),
     stream: async (request) => {
       const { status, headers, body, deadline, fail } = await open(request);
       deadline.lift();

@@ -49,6 +49,8 @@ export interface Api {
   json(request: ApiRequest): Promise<ApiAnswer<unknown>>;
   text(request: ApiRequest): Promise<ApiAnswer<string>>;
   stream(request: ApiRequest): Promise<UpstreamStream>;
+  /** The first `maxBytes` of whatever comes. */
+  start: Upstream['start'];
   /** Path of one object or its subresource. */
   objectPath(resource: ResourceRef, address: ObjectAddress): readonly string[];
   /** Path of all objects of a kind, in one namespace or (absent) in all. */
@@ -88,6 +90,7 @@ export const createApi = ({ upstream, defaultNamespace, allowedNamespaces = [] }
     json: async (request) => withWarnings(await upstream.json(request).catch(nameAbsentApi(request))),
     text: async (request) => withWarnings(await upstream.text(request).catch(nameAbsentApi(request))),
     stream: (request) => upstream.stream(request).catch(nameAbsentApi(request)),
+    start: upstream.start,
   };
 };
 

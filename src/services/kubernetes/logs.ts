@@ -1,6 +1,6 @@
 // Text that streams: container logs, logs of node services, and what a pod or service answers through the API server's proxy.
 import { AppError } from '../../kit/errors.ts';
-import { type Query, type ResponseHeaders, readLines, type UpstreamStream } from '../../upstream/http.ts';
+import { type Query, type ResponseHeaders, readLines, type UpstreamResponse, type UpstreamStream } from '../../upstream/http.ts';
 import { createToKubeError } from '../../upstream/kube.ts';
 import type { Api, CallOptions } from './api.ts';
 import { type Fields, isObject } from './objects.ts';
@@ -75,7 +75,7 @@ export interface Logs {
   nodeLogs(options: NodeLogOptions): Promise<LogStream>;
   /** The kubelet's `/stats/summary`: tens of thousands of tokens, to be reduced by the caller. */
   nodeSummary(options: CallOptions & { readonly node: string }): Promise<Fields>;
-  /** GET through the proxy. The server's own refusals throw (NOT_FOUND, FORBIDDEN, SERVICE_UNAVAILABLE without endpoints); redirects are not followed. */
+  /** GET through the proxy; `timeoutMs` holds for the whole of it. The server's own refusals throw (NOT_FOUND, FORBIDDEN, SERVICE_UNAVAILABLE without endpoints); redirects are not followed. */
   proxyGet(options: ProxyOptions): Promise<ProxyAnswer>;
 }
 
@@ -126,19 +126,10 @@ export const createLogs = (api: Api): Logs => ({
     const address = [...(scheme === 'https' ? ['https'] : []), name, port].join(':');
     const root = api.objectPath(RESOURCES[kind], { name: address, namespace, subresource: 'proxy' });
     const { path, query } = splitPath(options.path);
-    const stream = await api.stream({
-      path: [...root, ...path].join('/'),
-      query,
-      signal,
-      timeoutMs,
-      api: `get ${kind}/proxy`,
-      accept: '*/*',
-      idleMs: timeoutMs,
-      expect: EVERY_STATUS,
-    });
-    const { body, isCut } = await readUpTo(stream, maxBytes);
-    refuseOwnStatus(stream, body);
-    return { status: stream.status, headers: stream.headers, contentType: toOne(stream.headers['content-type']), body, isCut };
+    const request = { path: [...root, ...path].join('/'), query, signal, timeoutMs, maxBytes, accept: '*/*', expect: EVERY_STATUS };
+    const { status, headers, body, isCut } = await api.start({ ...request, api: `get ${kind}/proxy` });
+    refuseOwnStatus({ status, headers, body });
+    return { status, headers, contentType: toOne(headers['content-type']), body, isCut };
   },
 });
 
@@ -177,19 +168,8 @@ const splitTimestamp = (line: string): LogLine => {
   return at === undefined ? { at: undefined, text: line } : { at, text: text ?? '' };
 };
 
-const readUpTo = async ({ body }: UpstreamStream, maxBytes: number): Promise<{ body: Buffer; isCut: boolean }> => {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    if (size > maxBytes) break;
-  }
-  return { body: Buffer.concat(chunks).subarray(0, maxBytes), isCut: size > maxBytes };
-};
-
 /** A Status is the API server's own answer: the pod was not asked, or could not be reached. */
-const refuseOwnStatus = ({ status, headers }: UpstreamStream, body: Buffer): void => {
+const refuseOwnStatus = ({ status, headers, body }: UpstreamResponse<Buffer>): void => {
   if (status < 400 || !/^application\/json/.test(toOne(headers['content-type']) ?? '')) return;
   const text = body.toString();
   if (/^\s*\{\s*"kind":\s*"Status",\s*"apiVersion":\s*"v1"/.test(text)) throw toKubeError(status, headers, text);

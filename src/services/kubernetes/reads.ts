@@ -149,7 +149,7 @@ export const createReads = (api: Api): Reads => {
       return { ready: status === 200, checks };
     },
     openapi: async ({ group, version }, options) => {
-      const path = group === '' ? ['openapi', 'v3', 'api', version] : ['openapi', 'v3', 'apis', group, version];
+      const path = `/openapi/v3/${group === '' ? 'api' : `apis/${group}`}/${version}`;
       const { body } = await api.json({ ...options, path, api: 'openapi v3', maxBytes: OPENAPI_BYTES });
       if (isObject(body)) return body;
       throw new AppError('DATA_ERROR', 'Kubernetes answered an OpenAPI document that is none.', { details: { service: 'kubernetes' } });
