@@ -34,14 +34,18 @@ const matchesGlob = (pattern: string, text: string): boolean => {
 
 /** A regular expression of RE2's syntax (no backreferences, no look-around). Case counts unless `(?i)` says otherwise. */
 export const toRegexMatcher = async (pattern: string, argument: string): Promise<Matcher> => {
-  if (pattern.length > MAX_PATTERN) throw new AppError('INVALID_ARGUMENT', `${argument} is too long.`, { details: { argument, limit: MAX_PATTERN } });
+  if (pattern.length > MAX_PATTERN)
+    throw new AppError('INVALID_ARGUMENT', `${argument} is too long.`, { details: { argument, limit: MAX_PATTERN } });
   const { RE2JS } = await import('re2js');
   try {
     const compiled = RE2JS.compile(pattern);
     return (text) => compiled.matcher(text).find();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.slice(0, 200) : '';
-    throw new AppError('INVALID_ARGUMENT', `${argument} is no regular expression that can be used: ${reason}`, { details: { argument, expected: 'RE2 syntax: no look-around, no backreferences' }, cause });
+    throw new AppError('INVALID_ARGUMENT', `${argument} is no regular expression that can be used: ${reason}`, {
+      details: { argument, expected: 'RE2 syntax: no look-around, no backreferences' },
+      cause,
+    });
   }
 };
 

@@ -10,7 +10,8 @@ type Step =
 
 export type Path = readonly Step[];
 
-const STEP = /^(?:\.?([A-Za-z0-9_$/-]+)|\[(-?\d+)\]|\[\*\]|\.\*|\[\?\s*\(?@?\.?([A-Za-z0-9_.$/-]+)\s*==?\s*["']?([^"'\])]*)["']?\)?\s*\]|\[["']([^"']+)["']\])/;
+const STEP =
+  /^(?:\.?([A-Za-z0-9_$/-]+)|\[(-?\d+)\]|\[\*\]|\.\*|\[\?\s*\(?@?\.?([A-Za-z0-9_.$/-]+)\s*==?\s*["']?([^"'\])]*)["']?\)?\s*\]|\[["']([^"']+)["']\])/;
 
 const toStep = ([text, key, index, whereKey, whereValue, odd]: RegExpExecArray): Step => {
   if (key !== undefined || odd !== undefined) return { kind: 'key', key: key ?? odd ?? '' };
@@ -41,7 +42,8 @@ export const parsePath = (text: string, argument = 'fields'): Path => {
   return steps;
 };
 
-const childOf = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined);
+const childOf = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
 
 /** Values of an object or array; nothing of anything else. */
 const childrenOf = (value: unknown): readonly unknown[] => (typeof value === 'object' && value !== null ? Object.values(value) : []);
@@ -56,7 +58,9 @@ const follow = (value: unknown, step: Step): readonly unknown[] => {
 
 /** All values that a path leads to. */
 export const selectAll = (value: unknown, path: Path): readonly unknown[] =>
-  path.reduce<readonly unknown[]>((values, step) => values.flatMap((item) => follow(item, step)), [value]).filter((item) => item !== undefined && item !== null);
+  path
+    .reduce<readonly unknown[]>((values, step) => values.flatMap((item) => follow(item, step)), [value])
+    .filter((item) => item !== undefined && item !== null);
 
 /** One value: the only one, or the list when the path can lead to several. */
 export const select = (value: unknown, path: Path): unknown => {

@@ -21,7 +21,11 @@ export type JsonSchema = { readonly [key: string]: unknown };
 /** Every object of a tool's input; the shape is walked by the argument reader. */
 export type InputSchema = z.ZodObject<z.core.$ZodLooseShape>;
 
-const NOT_SENT = new Set(['$schema', 'sent', 'checked', 'env', 'secret', 'propertyNames', 'pattern', 'format', 'id']);
+/** Bounds are checked here and told by errors; sent, they would cost every client tokens. */
+const NOT_SENT = new Set([
+  ...['$schema', 'sent', 'checked', 'env', 'secret', 'propertyNames', 'pattern', 'format', 'id'],
+  ...['minLength', 'maxLength', 'minItems', 'maxItems', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+]);
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -36,8 +40,6 @@ const cleanNode = (node: unknown, complete: boolean): unknown => {
   for (const [key, value] of Object.entries(node)) {
     if (NOT_SENT.has(key) || (key === 'enum' && node['checked'] === true)) continue;
     if (key === 'description') continue;
-    if (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) continue;
-    if (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) continue;
     if (key === 'additionalProperties') {
       if (complete && value === false) cleaned[key] = false;
       continue;
@@ -65,10 +67,8 @@ export const toWireInput = (schema: JsonSchema, { complete, hide }: { complete: 
   };
 };
 
-/** Output schema as sent: the top-level keys and their types, all optional, so that every phase and error conforms. */
+/** Output schema as sent: the top-level keys, all optional, so that every phase and error conforms. */
 export const toWireOutput = (schema: JsonSchema): JsonSchema => {
   const properties = isObject(schema['properties']) ? schema['properties'] : {};
-  const toType = (property: unknown): JsonSchema =>
-    isObject(property) && typeof property['type'] === 'string' ? { type: property['type'] } : {};
-  return { type: 'object', properties: Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, toType(property)])) };
+  return { type: 'object', properties: Object.fromEntries(Object.keys(properties).map((name) => [name, {}])) };
 };

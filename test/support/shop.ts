@@ -52,7 +52,9 @@ export const openShop = async ({ user = 'admin', flags = {}, ...embeddedOptions 
 /** The application on any kubeconfig. */
 export const openApp = async (flags: Readonly<Record<string, unknown>>): Promise<Omit<Shop, 'embedded'>> => {
   const log: string[] = [];
-  const app = await createApp(await loadSettings({ env: {}, flags: { 'logging.json': true, ...flags } }), { log: (line) => void log.push(line) });
+  const app = await createApp(await loadSettings({ env: {}, flags: { 'logging.json': true, ...flags } }), {
+    log: (line) => void log.push(line),
+  });
   const { selection } = app.surface(['all']);
   return {
     app,

@@ -13,7 +13,8 @@ const candidates = async ({ client, ctx }: ListCall): Promise<readonly string[]>
 
 /** Adds `allowedNamespaces` to a FORBIDDEN of a list over all namespaces; any other failure stays as it is. */
 export const explainForbiddenList = async (error: AppError, thrown: unknown, call: ListCall): Promise<unknown> => {
-  if (error.code !== 'FORBIDDEN' || call.namespace !== undefined || !call.resource.namespaced || error.details['by'] === 'policy') return thrown;
+  if (error.code !== 'FORBIDDEN' || call.namespace !== undefined || !call.resource.namespaced || error.details['by'] === 'policy')
+    return thrown;
   const { group, plural } = call.resource;
   const names = await candidates(call);
   const answers = await Promise.all(

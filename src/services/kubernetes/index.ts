@@ -6,6 +6,7 @@ import { defineService } from '../../kit/service.ts';
 import { kubernetesConfig } from './config.ts';
 import type { Kubernetes } from './kubernetes.ts';
 import { createKubernetesTargets } from './targets.ts';
+import get from './tools/get.ts';
 import list from './tools/list.ts';
 
 const CLUSTER_TIMEOUT_MS = 2000;
@@ -50,7 +51,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...list],
+  tools: [...get, ...list],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,

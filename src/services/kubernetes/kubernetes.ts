@@ -17,13 +17,20 @@ export interface Kubernetes {
 }
 
 /** The client of the cluster that a call means, and its name as answers state it. */
-export const openCluster = async ({ targets }: Kubernetes, cluster: string | undefined): Promise<{ client: KubernetesClient; cluster: string }> => {
+export const openCluster = async (
+  { targets }: Kubernetes,
+  cluster: string | undefined,
+): Promise<{ client: KubernetesClient; cluster: string }> => {
   const client = await targets.client({ cluster });
   return { client, cluster: client.target.name };
 };
 
 /** Why a namespaced answer is empty: the namespace may not exist. Undefined when it does, or nobody may know. */
-export const explainNamespace = async (client: KubernetesClient, namespace: string | undefined, { signal }: CallContext): Promise<string | undefined> => {
+export const explainNamespace = async (
+  client: KubernetesClient,
+  namespace: string | undefined,
+  { signal }: CallContext,
+): Promise<string | undefined> => {
   if (namespace === undefined) return undefined;
   const names = await client
     .tablePages(RESOURCES.namespaces, { signal, maxItems: 5000 })

@@ -3,8 +3,8 @@
 import type { CallContext } from '../../kit/context.ts';
 import type { Matcher } from '../../kit/match.ts';
 import type { KubernetesClient } from './client.ts';
-import type { Kubernetes } from './kubernetes.ts';
 import type { ApiResource } from './discovery.ts';
+import type { Kubernetes } from './kubernetes.ts';
 import { resourceName } from './resources.ts';
 
 export interface ListCall {
@@ -48,6 +48,10 @@ export const afterOf = ({ ctx }: ListCall): readonly unknown[] | undefined => {
 
 /** `-` first means descending. */
 export const parseSort = (text: string | undefined): { key: string; direction: 1 | -1 } | undefined =>
-  text === undefined || text === '' ? undefined : text.startsWith('-') ? { key: text.slice(1), direction: -1 } : { key: text, direction: 1 };
+  text === undefined || text === ''
+    ? undefined
+    : text.startsWith('-')
+      ? { key: text.slice(1), direction: -1 }
+      : { key: text, direction: 1 };
 
 export const NARROW = 'Narrow with namespace, labelSelector or name, count with groupBy, or continue with cursor.';

@@ -1,9 +1,9 @@
 // The image inventory: which images run, where, and in how many pods.
 
-import type { Answer } from '../../kit/result.ts';
 import { AppError } from '../../kit/errors.ts';
+import type { Answer } from '../../kit/result.ts';
 import { type ListCall, NARROW, toHead, toQuery } from './list-call.ts';
-import { listAt, type KubeObject, textAt } from './objects.ts';
+import { type KubeObject, listAt, textAt } from './objects.ts';
 import { MAX_SCAN } from './scan.ts';
 
 interface Use {
@@ -19,8 +19,10 @@ const MAX_NAMED = 5;
 /** Where the pod template of a kind stands. */
 const podSpecOf = (object: KubeObject): unknown => {
   const spec = object['spec'];
-  const template = (value: unknown): unknown => (typeof value === 'object' && value !== null && 'template' in value ? (value.template as { spec?: unknown })?.spec : undefined);
-  const jobTemplate = typeof spec === 'object' && spec !== null && 'jobTemplate' in spec ? (spec.jobTemplate as { spec?: unknown })?.spec : undefined;
+  const template = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && 'template' in value ? (value.template as { spec?: unknown })?.spec : undefined;
+  const jobTemplate =
+    typeof spec === 'object' && spec !== null && 'jobTemplate' in spec ? (spec.jobTemplate as { spec?: unknown })?.spec : undefined;
   return template(jobTemplate) ?? template(spec) ?? spec;
 };
 
@@ -30,12 +32,17 @@ const ownerOf = (object: KubeObject): string => {
   const kind = textAt(owner, 'kind') ?? textAt(object, 'kind') ?? '';
   // A ReplicaSet is named after its Deployment and a hash.
   const hash = textAt(object, 'metadata', 'labels', 'pod-template-hash');
-  return kind === 'ReplicaSet' && hash !== undefined && name.endsWith(`-${hash}`) ? `deployment/${name.slice(0, -hash.length - 1)}` : `${kind.toLowerCase()}/${name}`;
+  return kind === 'ReplicaSet' && hash !== undefined && name.endsWith(`-${hash}`)
+    ? `deployment/${name.slice(0, -hash.length - 1)}`
+    : `${kind.toLowerCase()}/${name}`;
 };
 
 const addObject = (images: Map<string, Use>, object: KubeObject): void => {
   const digests = new Map(
-    [...listAt(object, 'status', 'containerStatuses'), ...listAt(object, 'status', 'initContainerStatuses')].map((status) => [textAt(status, 'name'), textAt(status, 'imageID')?.split('@')[1]]),
+    [...listAt(object, 'status', 'containerStatuses'), ...listAt(object, 'status', 'initContainerStatuses')].map((status) => [
+      textAt(status, 'name'),
+      textAt(status, 'imageID')?.split('@')[1],
+    ]),
   );
   const spec = podSpecOf(object);
   const seen = new Set<string>();
@@ -81,7 +88,9 @@ export const answerImages = async (call: ListCall): Promise<Answer> => {
     }
   }
   if (objects > 0 && images.size === 0) {
-    throw new AppError('INVALID_ARGUMENT', `${call.resource.kind} has no containers: list images of pods or workloads.`, { details: { argument: 'kind', choices: ['pods', 'deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs'] } });
+    throw new AppError('INVALID_ARGUMENT', `${call.resource.kind} has no containers: list images of pods or workloads.`, {
+      details: { argument: 'kind', choices: ['pods', 'deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs'] },
+    });
   }
   const all = [...images].sort((a, b) => b[1].pods - a[1].pods || (a[0] < b[0] ? -1 : 1));
   const state = call.ctx.cursor as { skip?: number } | undefined;

@@ -12,7 +12,8 @@ import { compareValues, countBy, MAX_SCAN } from './scan.ts';
 const FULL_LIMIT = 10;
 const PAGE = 500;
 
-const placeOf = (object: KubeObject): string => `${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
+const placeOf = (object: KubeObject): string =>
+  `${textAt(object, 'metadata', 'namespace') ?? ''}/${textAt(object, 'metadata', 'name') ?? ''}`;
 const nameOf = (object: KubeObject): string => textAt(object, 'metadata', 'name') ?? '';
 
 interface Reduced<Value> {
@@ -38,7 +39,10 @@ export const sortObjects = async (call: ListCall, path: string): Promise<Readonl
 };
 
 /** How many objects have each value of a path. */
-export const countObjects = async (call: ListCall, path: string): Promise<{ total: number; isComplete: boolean; groups: Record<string, number> }> => {
+export const countObjects = async (
+  call: ListCall,
+  path: string,
+): Promise<{ total: number; isComplete: boolean; groups: Record<string, number> }> => {
   const steps = parsePath(path, 'groupBy');
   const { values, isComplete } = await reduceObjects(call, (object) => select(toSafe(object, call.service), steps));
   return { total: values.length, isComplete, groups: countBy(values) };
@@ -63,14 +67,22 @@ const isAfter = (key: readonly unknown[], after: readonly unknown[]): boolean =>
 /** The server's own pages: nothing is read beyond what is shown. */
 const readPage = async (call: ListCall, most: number, toEntry: (object: KubeObject) => unknown): Promise<EntryPage> => {
   const { cursor } = call.ctx;
-  const state = (typeof cursor === 'object' && cursor !== null ? cursor : {}) as { continue?: string; after?: readonly unknown[]; before?: number };
+  const state = (typeof cursor === 'object' && cursor !== null ? cursor : {}) as {
+    continue?: string;
+    after?: readonly unknown[];
+    before?: number;
+  };
   const page = await call.client.list(call.resource, { ...toQuery(call), limit: most, continue: state.continue });
   const before = state.before ?? 0;
   const all = page.items.map((object) => ({ key: [placeOf(object)], object: toEntry(object) }));
   const { after } = state;
   const counted = before + page.items.length + (page.remaining ?? 0);
   const isCounted = page.continue === undefined || page.remaining !== undefined;
-  const total = isCounted ? counted : await call.client.count(call.resource, { ...toQuery(call), maxItems: MAX_SCAN }).then(({ total: sum, isExact }) => (isExact ? sum : undefined));
+  const total = isCounted
+    ? counted
+    : await call.client
+        .count(call.resource, { ...toQuery(call), maxItems: MAX_SCAN })
+        .then(({ total: sum, isExact }) => (isExact ? sum : undefined));
   return {
     entries: after === undefined ? all : all.filter(({ key }) => isAfter(key, after)),
     ...(total === undefined ? { atLeast: counted } : { total }),
@@ -83,12 +95,22 @@ const readPage = async (call: ListCall, most: number, toEntry: (object: KubeObje
 /** All matches in order, for names and orders that the server cannot do. */
 const readOrdered = async (call: ListCall, most: number, toEntry: (object: KubeObject) => unknown): Promise<EntryPage> => {
   const sort = parseSort(call.sortBy);
-  const path = sort === undefined ? undefined : parsePath(/^(name|age)$/i.test(sort.key) ? (/^name$/i.test(sort.key) ? 'metadata.name' : 'metadata.creationTimestamp') : sort.key, 'sortBy');
-  const { values, isComplete } = await reduceObjects(call, (object): Entry => ({
-    key: [path === undefined ? '' : (select(toSafe(object, call.service), path) ?? ''), placeOf(object)],
-    object: toEntry(object),
-  }));
-  const compare = (a: readonly unknown[], b: readonly unknown[]): number => compareValues(a[0], b[0]) * (sort?.direction ?? 1) || (String(a[1]) < String(b[1]) ? -1 : String(a[1]) > String(b[1]) ? 1 : 0);
+  const path =
+    sort === undefined
+      ? undefined
+      : parsePath(
+          /^(name|age)$/i.test(sort.key) ? (/^name$/i.test(sort.key) ? 'metadata.name' : 'metadata.creationTimestamp') : sort.key,
+          'sortBy',
+        );
+  const { values, isComplete } = await reduceObjects(
+    call,
+    (object): Entry => ({
+      key: [path === undefined ? '' : (select(toSafe(object, call.service), path) ?? ''), placeOf(object)],
+      object: toEntry(object),
+    }),
+  );
+  const compare = (a: readonly unknown[], b: readonly unknown[]): number =>
+    compareValues(a[0], b[0]) * (sort?.direction ?? 1) || (String(a[1]) < String(b[1]) ? -1 : String(a[1]) > String(b[1]) ? 1 : 0);
   const after = afterOf(call);
   const rest = values.toSorted((a, b) => compare(a.key, b.key)).filter(({ key }) => after === undefined || compare(key, after) > 0);
   const entries = rest.slice(0, most);
@@ -125,7 +147,11 @@ export const answerFields = async (call: ListCall): Promise<Answer> => {
   const withNamespace = call.resource.namespaced && call.namespace === undefined;
   const toEntry = (object: KubeObject): unknown => {
     const safe = toSafe(object, call.service);
-    return [...(withNamespace ? [textAt(object, 'metadata', 'namespace') ?? ''] : []), nameOf(object), ...paths.map(({ path }) => select(safe, path) ?? '')];
+    return [
+      ...(withNamespace ? [textAt(object, 'metadata', 'namespace') ?? ''] : []),
+      nameOf(object),
+      ...paths.map(({ path }) => select(safe, path) ?? ''),
+    ];
   };
   const page = await readEntries(call, call.limit, toEntry);
   return toAnswer(call, page, 'rows', [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...paths.map(({ text }) => text)]);

@@ -27,21 +27,29 @@ const compareText = (a: unknown, b: unknown): number => (String(a) < String(b) ?
 const order = async (scan: Scan, rows: readonly Row[], call: ListCall): Promise<Ordered> => {
   const sort = parseSort(call.sortBy);
   const place = (row: Row): readonly unknown[] => [row.namespace ?? '', row.name];
-  const comparePlace = (a: readonly unknown[], b: readonly unknown[]): number => compareText(a.at(-2), b.at(-2)) || compareText(a.at(-1), b.at(-1));
+  const comparePlace = (a: readonly unknown[], b: readonly unknown[]): number =>
+    compareText(a.at(-2), b.at(-2)) || compareText(a.at(-1), b.at(-1));
   if (sort === undefined) return { rows: rows.toSorted((a, b) => comparePlace(place(a), place(b))), keyOf: place, compare: comparePlace };
   const column = findColumn(scan.columns, sort.key);
   if (column < 0 && !isPath(sort.key)) throw unknownColumn(sort.key, scan.columns, 'sortBy');
   const values = column < 0 ? await sortObjects(call, sort.key) : undefined;
-  const valueOf = (row: Row): unknown => (values === undefined ? row.cells[column] : values.get(`${row.namespace ?? ''}/${row.name}`)) ?? '';
-  const keyOf = (row: Row): readonly unknown[] => [valueOf(row), ...place(row)];
-  const compare = (a: readonly unknown[], b: readonly unknown[]): number => compareValues(a[0], b[0]) * sort.direction || comparePlace(a, b);
+  const sortValue = (row: Row): unknown =>
+    (values === undefined ? row.cells[column] : values.get(`${row.namespace ?? ''}/${row.name}`)) ?? '';
+  const keyOf = (row: Row): readonly unknown[] => [sortValue(row), ...place(row)];
+  const compare = (a: readonly unknown[], b: readonly unknown[]): number =>
+    compareValues(a[0], b[0]) * sort.direction || comparePlace(a, b);
   return { rows: rows.toSorted((a, b) => compare(keyOf(a), keyOf(b))), keyOf, compare };
 };
 
 const unknownColumn = (key: string, columns: readonly TableColumn[], argument: string): AppError => {
   const names = columns.map(({ name }) => name.toUpperCase());
   return new AppError('INVALID_ARGUMENT', `${argument} names no column: ${key.slice(0, 80)}.`, {
-    details: { argument, nearest: nearestNames(key, names), choices: names, expected: 'a column as printed, or a path such as metadata.creationTimestamp' },
+    details: {
+      argument,
+      nearest: nearestNames(key, names),
+      choices: names,
+      expected: 'a column as printed, or a path such as metadata.creationTimestamp',
+    },
   });
 };
 
@@ -50,7 +58,8 @@ const readRows = async (call: ListCall): Promise<{ scan: Scan; rows: readonly Ro
   return { scan, rows: filterByName(scan.rows, call.matches) };
 };
 
-const countPart = ({ isComplete }: Scan, count: number): Pick<ListPart, 'total' | 'atLeast'> => (isComplete ? { total: count } : { atLeast: count });
+const countPart = ({ isComplete }: Scan, count: number): Pick<ListPart, 'total' | 'atLeast'> =>
+  isComplete ? { total: count } : { atLeast: count };
 
 /** One page of ordered rows, with a cursor behind every row. */
 const toPage = ({ rows, keyOf, compare }: Ordered, call: ListCall, scan: Scan, toItem: (row: Row) => unknown): Omit<ListPart, 'key'> => {
@@ -61,7 +70,11 @@ const toPage = ({ rows, keyOf, compare }: Ordered, call: ListCall, scan: Scan, t
   return {
     items: shown.map(toItem),
     ...countPart(scan, rows.length),
-    resume: { state: {}, after: shown.map(keyOf), ...(rest.length > shown.length && last !== undefined ? { end: { after: keyOf(last) } } : {}) },
+    resume: {
+      state: {},
+      after: shown.map(keyOf),
+      ...(rest.length > shown.length && last !== undefined ? { end: { after: keyOf(last) } } : {}),
+    },
     ...(scan.isComplete ? {} : { reason: 'scan_limit' as const }),
     narrow: scan.isComplete ? NARROW : `Only the first ${MAX_SCAN} objects were read. ${NARROW}`,
   };
@@ -74,10 +87,15 @@ const toStates = (scan: Scan, rows: readonly Row[]): Record<string, unknown> => 
   return column < 0 || rows.length === 0 ? {} : { states: countBy(rows.map(({ cells }) => cells[column])) };
 };
 
-const countWords = (scan: Scan, count: number, call: ListCall): string => `${scan.isComplete ? '' : 'at least '}${count} ${resourceName(call.resource)}`;
+const countWords = (scan: Scan, count: number, call: ListCall): string =>
+  `${scan.isComplete ? '' : 'at least '}${count} ${resourceName(call.resource)}`;
 
 const stateWords = (states: unknown): string =>
-  typeof states === 'object' && states !== null ? `: ${Object.entries(states).map(([state, count]) => `${count} ${state}`).join(', ')}` : '';
+  typeof states === 'object' && states !== null
+    ? `: ${Object.entries(states)
+        .map(([state, count]) => `${count} ${state}`)
+        .join(', ')}`
+    : '';
 
 export const answerTable = async (call: ListCall): Promise<Answer> => {
   const { scan, rows } = await readRows(call);
@@ -94,7 +112,10 @@ export const answerTable = async (call: ListCall): Promise<Answer> => {
       key: 'rows',
       columns,
       optional: wide.map((name) => name.toUpperCase()),
-      ...toPage(ordered, call, scan, (row) => [...(withNamespace ? [row.namespace ?? ''] : []), ...shown.map((index) => row.cells[index] ?? '')]),
+      ...toPage(ordered, call, scan, (row) => [
+        ...(withNamespace ? [row.namespace ?? ''] : []),
+        ...shown.map((index) => row.cells[index] ?? ''),
+      ]),
     },
     ...(scan.warnings.length > 0 ? { warnings: scan.warnings } : {}),
   };
@@ -111,7 +132,10 @@ export const answerNames = async (call: ListCall): Promise<Answer> => {
   };
 };
 
-const groupRows = async (call: ListCall, groupBy: string): Promise<{ total: number; isComplete: boolean; groups: Record<string, number> }> => {
+const groupRows = async (
+  call: ListCall,
+  groupBy: string,
+): Promise<{ total: number; isComplete: boolean; groups: Record<string, number> }> => {
   if (/^namespace$/i.test(groupBy)) {
     const { scan, rows } = await readRows(call);
     return { total: rows.length, isComplete: scan.isComplete, groups: countBy(rows.map(({ namespace }) => namespace)) };
@@ -134,7 +158,10 @@ export const answerCount = async (call: ListCall): Promise<Answer> => {
   }
   if (call.groupBy === undefined) {
     const { scan, rows } = await readRows(call);
-    return { summary: countWords(scan, rows.length, call), head: { ...toHead(call), ...(scan.isComplete ? { total: rows.length } : { atLeast: rows.length }), ...toStates(scan, rows) } };
+    return {
+      summary: countWords(scan, rows.length, call),
+      head: { ...toHead(call), ...(scan.isComplete ? { total: rows.length } : { atLeast: rows.length }), ...toStates(scan, rows) },
+    };
   }
   const { total, isComplete, groups } = await groupRows(call, call.groupBy);
   return {
@@ -182,7 +209,10 @@ export const answerKinds = async (
 ): Promise<Answer> => {
   const kinds = await Promise.all(words.map((word) => readKind(word, toCall)));
   const errors = kinds.flatMap(({ error }) => (error === undefined ? [] : [error]));
-  if (errors.length === kinds.length) throw new AppError(errors[0]?.code as 'FORBIDDEN', errors.map(({ kind, message }) => `${kind}: ${message}`).join(' '), { details: { errors } });
+  if (errors.length === kinds.length)
+    throw new AppError(errors[0]?.code as 'FORBIDDEN', errors.map(({ kind, message }) => `${kind}: ${message}`).join(' '), {
+      details: { errors },
+    });
   const rows = kinds.flatMap((kind) => kind.rows);
   const state = ctx.cursor as { skip?: number } | undefined;
   const skip = state?.skip ?? 0;

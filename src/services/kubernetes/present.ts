@@ -1,15 +1,17 @@
 // Objects as they may be shown: without what only the server needs, and never with the value of a Secret.
 
 import type { Kubernetes } from './kubernetes.ts';
-import { type Fields, type KubeObject, fieldsAt, mapAt, textAt } from './objects.ts';
+import { type Fields, fieldsAt, type KubeObject, mapAt, textAt } from './objects.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Longer values are whole documents (Helm releases): nothing that would reappear as it is. */
 const MAX_LEARNT = 4096;
 
-const omit = (fields: Fields, gone: readonly string[]): Fields => Object.fromEntries(Object.entries(fields).filter(([key]) => !gone.includes(key)));
+const omit = (fields: Fields, gone: readonly string[]): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([key]) => !gone.includes(key)));
 
-const isEmpty = (value: unknown): boolean => value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);
 
 const toHidden = (text: string, { fingerprint, learnSecret }: Kubernetes): Fields => {
   if (text.length <= MAX_LEARNT) learnSecret(text);

@@ -1,7 +1,7 @@
 // Reads all rows of a kind, light form first, up to a bound; filters, groups and sorts them here because the API cannot.
 
-import type { Matcher } from '../../kit/match.ts';
 import { toMilliseconds } from '../../kit/duration.ts';
+import type { Matcher } from '../../kit/match.ts';
 import type { KubernetesClient } from './client.ts';
 import type { ListOptions, TableColumn, TablePage, TableRow } from './lists.ts';
 import { textAt } from './objects.ts';
@@ -34,18 +34,27 @@ const PAGE = 5000;
 
 const toName = (columns: readonly TableColumn[], row: TableRow): string => {
   const at = columns.findIndex(({ format }) => format === 'name');
-  return String(row.cells[at < 0 ? 0 : at] ?? textAt(row.object, 'metadata', 'name') ?? '');
+  return String(row.cells[Math.max(at, 0)] ?? textAt(row.object, 'metadata', 'name') ?? '');
 };
 
 const toRows = (pages: readonly TablePage[], namespace: string | undefined): Pick<Scan, 'columns' | 'rows'> => {
   const columns = pages.find((page) => page.columns.length > 0)?.columns ?? [];
   const rows = pages.flatMap((page) =>
-    page.rows.map((row) => ({ namespace: namespace ?? textAt(row.object, 'metadata', 'namespace'), name: toName(columns, row), cells: row.cells })),
+    page.rows.map((row) => ({
+      namespace: namespace ?? textAt(row.object, 'metadata', 'namespace'),
+      name: toName(columns, row),
+      cells: row.cells,
+    })),
   );
   return { columns, rows };
 };
 
-const readPages = async (client: KubernetesClient, resource: ResourceRef, query: ScanQuery, includeObject: 'None' | 'Metadata'): Promise<Scan> => {
+const readPages = async (
+  client: KubernetesClient,
+  resource: ResourceRef,
+  query: ScanQuery,
+  includeObject: 'None' | 'Metadata',
+): Promise<Scan> => {
   const pages: TablePage[] = [];
   for await (const page of client.tablePages(resource, { ...query, includeObject, pageSize: PAGE, maxItems: MAX_SCAN })) pages.push(page);
   const last = pages.at(-1);
@@ -97,9 +106,12 @@ const scanAllNamespaces = async (client: KubernetesClient, resource: ResourceRef
 
 /** All rows in the server's order: by namespace, then by name. */
 export const scanTable = (client: KubernetesClient, resource: ResourceRef, query: ScanQuery): Promise<Scan> =>
-  resource.namespaced && query.namespace === undefined ? scanAllNamespaces(client, resource, query) : readPages(client, resource, query, 'None');
+  resource.namespaced && query.namespace === undefined
+    ? scanAllNamespaces(client, resource, query)
+    : readPages(client, resource, query, 'None');
 
-export const filterByName = (rows: readonly Row[], matches: Matcher | undefined): readonly Row[] => (matches === undefined ? rows : rows.filter(({ name }) => matches(name)));
+export const filterByName = (rows: readonly Row[], matches: Matcher | undefined): readonly Row[] =>
+  matches === undefined ? rows : rows.filter(({ name }) => matches(name));
 
 /** Index of a column by its printed name; -1 when there is none. */
 export const findColumn = (columns: readonly TableColumn[], name: string): number => {
@@ -110,7 +122,8 @@ export const findColumn = (columns: readonly TableColumn[], name: string): numbe
 export const countBy = (values: Iterable<unknown>): Record<string, number> => {
   const counts = new Map<string, number>();
   for (const value of values) {
-    const key = value === undefined || value === null || value === '' ? '<none>' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+    const key =
+      value === undefined || value === null || value === '' ? '<none>' : typeof value === 'object' ? JSON.stringify(value) : String(value);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));

@@ -9,10 +9,10 @@ import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
 import { explainForbiddenList } from '../forbidden.ts';
 import { explainNamespace, type Kubernetes, openCluster } from '../kubernetes.ts';
+import type { ListCall } from '../list-call.ts';
 import { answerImages } from '../list-images.ts';
 import { answerFields, answerFull } from '../list-objects.ts';
 import { answerCount, answerKinds, answerNames, answerTable } from '../list-rows.ts';
-import type { ListCall } from '../list-call.ts';
 import { resourceName } from '../resources.ts';
 
 const VIEWS = ['table', 'names', 'count', 'images', 'full'] as const;
@@ -62,7 +62,9 @@ const answerOne = async (call: ListCall): Promise<Answer> => {
 const explainEmpty = async (answer: Answer, call: ListCall, ctx: CallContext): Promise<Answer> => {
   const isEmpty = answer.list?.items.length === 0 && ctx.cursor === undefined && answer.empty === undefined;
   if (!isEmpty) return answer;
-  const filters = (['name', 'labelSelector', 'fieldSelector'] as const).flatMap((key) => (call[key] === undefined ? [] : [`${key}=${call[key]}`]));
+  const filters = (['name', 'labelSelector', 'fieldSelector'] as const).flatMap((key) =>
+    call[key] === undefined ? [] : [`${key}=${call[key]}`],
+  );
   const absent = await explainNamespace(call.client, call.namespace, ctx);
   const scope = call.namespace === undefined || !call.resource.namespaced ? '' : ` in namespace ${call.namespace}`;
   const detail = absent ?? `No ${resourceName(call.resource)}${scope}${filters.length > 0 ? ` match ${filters.join(', ')}` : ''}.`;
@@ -73,21 +75,28 @@ export default [
   tool<Kubernetes, typeof input.shape>({
     name: 'kubernetes_list_resources',
     title: 'List resources',
-    description: 'Lists objects of any kind with status as kubectl shows it; filters, counts, projects fields. Then kubernetes_get_resource.',
+    description:
+      'Lists objects of any kind with status as kubectl shows it; filters, counts, projects fields. Then kubernetes_get_resource.',
     effect: 'read',
     cacheFor: '2s',
     input,
     output,
     run: async (args, service, ctx) => {
       const { client, cluster } = await openCluster(service, args.cluster);
-      const words = args.kind.split(',').map((word) => word.trim()).filter((word) => word !== '');
+      const words = args.kind
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== '');
       if (words.length === 0 || words.length > MAX_KINDS) {
-        throw new AppError('INVALID_ARGUMENT', `Name between one and ${MAX_KINDS} kinds.`, { details: { argument: 'kind', limit: MAX_KINDS } });
+        throw new AppError('INVALID_ARGUMENT', `Name between one and ${MAX_KINDS} kinds.`, {
+          details: { argument: 'kind', limit: MAX_KINDS },
+        });
       }
       const matches = args.name === undefined ? undefined : await toNameMatcher(args.name);
       const toCall = async (word: string): Promise<ListCall> => {
         const { resource, subresource } = await client.resolveKind(word, ctx);
-        if (subresource !== undefined) throw new AppError('INVALID_ARGUMENT', 'Subresources cannot be listed.', { details: { argument: 'kind' } });
+        if (subresource !== undefined)
+          throw new AppError('INVALID_ARGUMENT', 'Subresources cannot be listed.', { details: { argument: 'kind' } });
         return { ...args, client, cluster, service, ctx, resource, matches };
       };
       const [word = ''] = words;

@@ -1,0 +1,118 @@
+// The table of house.md 2 as data: who may import whom. Read from the syntax tree; type-only imports count.
+
+import { readFileSync } from 'node:fs';
+import { glob } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAst } from 'rolldown/parseAst';
+import { describe, expect, it } from 'vitest';
+
+const src = fileURLToPath(new URL('../src', import.meta.url));
+
+/** Room -> rooms it may import, beside itself. `*` = everything. Longest prefix wins. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'main.ts': ['*'],
+  'app.ts': ['*'],
+  commands: ['*'],
+  'version.ts': [],
+  generated: [],
+  server: ['middleware', 'mcp', 'manager', 'kit', 'config', 'store', 'cache', 'secrets', 'audit', 'logging', 'observability'],
+  middleware: ['kit', 'store', 'cache', 'secrets', 'audit', 'logging', 'observability'],
+  mcp: ['manager', 'kit', 'store', 'cache', 'secrets', 'audit', 'logging', 'observability'],
+  manager: ['kit', 'store', 'cache', 'secrets', 'audit', 'logging', 'observability'],
+  'services/index.ts': ['services', 'kit'],
+  services: ['kit', 'upstream'],
+  embedded: ['kit'],
+  'embedded/shop.ts': [],
+  upstream: ['kit'],
+  config: ['kit'],
+  store: ['kit'],
+  cache: ['kit', 'store'],
+  secrets: ['kit', 'store'],
+  audit: ['kit', 'store'],
+  logging: ['kit', 'store'],
+  observability: ['kit', 'store'],
+  kit: [],
+};
+
+/** Rooms whose folders must not import each other. */
+const APART = ['services', 'middleware', 'embedded'];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+type Node = { readonly type?: string; readonly source?: { readonly value?: unknown } | null; readonly [key: string]: unknown };
+
+const collect = (node: unknown, found: string[]): void => {
+  if (Array.isArray(node)) for (const item of node) collect(item, found);
+  if (typeof node !== 'object' || node === null) return;
+  const { type, source } = node as Node;
+  if (type !== undefined && /^(Import|Export).*(Declaration|Expression)$/.test(type) && typeof source?.value === 'string')
+    found.push(source.value);
+  for (const value of Object.values(node)) if (typeof value === 'object') collect(value, found);
+};
+
+const files: string[] = [];
+for await (const file of glob('**/*.ts', { cwd: src })) if (!file.endsWith('.test.ts')) files.push(file);
+files.sort();
+
+const imports: Import[] = files.flatMap((file) => {
+  const found: string[] = [];
+  collect(parseAst(readFileSync(resolve(src, file), 'utf8'), { lang: 'ts' }), found);
+  return found
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => ({ from: file, to: relative(src, resolve(src, dirname(file), specifier)) }));
+});
+
+const roomOf = (file: string): string => (file in ALLOWED ? file : (file.split('/')[0] ?? file));
+const unitOf = (file: string): string => file.split('/').slice(0, 2).join('/');
+
+const isAllowed = ({ from, to }: Import): boolean => {
+  const [source, target] = [roomOf(from), roomOf(to)];
+  const allowed = ALLOWED[source];
+  if (allowed === undefined) return false;
+  if (APART.includes(source) && source === target.split('/')[0]) return unitOf(from) === unitOf(to) || to === 'embedded/shop.ts';
+  return source === target || allowed.includes('*') || allowed.includes(target.split('/')[0] ?? target);
+};
+
+describe('the architecture', () => {
+  it('has a rule for every room', () => {
+    expect(files.map(roomOf).filter((room) => ALLOWED[room] === undefined)).toEqual([]);
+  });
+
+  it('lets every room import only what its row allows', () => {
+    expect(imports.filter((item) => !isAllowed(item)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
+  });
+
+  it('keeps main, app and commands at the top: nobody imports them', () => {
+    const top = (file: string): boolean => ['main.ts', 'app.ts'].includes(file) || file.startsWith('commands/');
+    expect(imports.filter(({ from, to }) => top(to) && !top(from)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
+  });
+
+  it('has no circle between rooms', () => {
+    const edges = new Map<string, Set<string>>();
+    for (const { from, to } of imports) {
+      const [source, target] = [roomOf(from), roomOf(to)];
+      if (source !== target) edges.set(source, (edges.get(source) ?? new Set()).add(target));
+    }
+    const circles: string[] = [];
+    const walk = (room: string, path: readonly string[]): void => {
+      if (path.includes(room)) circles.push([...path.slice(path.indexOf(room)), room].join(' -> '));
+      else for (const next of edges.get(room) ?? []) walk(next, [...path, room]);
+    };
+    for (const room of edges.keys()) walk(room, []);
+    expect([...new Set(circles)]).toEqual([]);
+  });
+
+  it('reads the environment and the console only where they belong', () => {
+    const text = (file: string): string => readFileSync(resolve(src, file), 'utf8');
+    expect(files.filter((file) => /process\.env|\{ env \} = process/.test(text(file)) && !/^(config|commands|main)/.test(file))).toEqual(
+      [],
+    );
+    expect(files.filter((file) => /\bconsole\.(?:log|info|warn|error|debug)/.test(text(file)))).toEqual([]);
+    const services = files.filter((file) => file.startsWith('services/'));
+    expect(services.filter((file) => /Date\.now\(\)|Math\.random\(\)|new Date\(\)/.test(text(file)))).toEqual([]);
+  });
+});
