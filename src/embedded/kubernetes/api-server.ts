@@ -9,11 +9,13 @@ import { getObject, listObjects } from './read.ts';
 import { type RequestInfo, selectedName, toRequestInfo } from './request-info.ts';
 import { pageNotFound, respondFailure } from './respond.ts';
 import { methodNotAllowed, notServed } from './status.ts';
+import { watchObjects } from './watch.ts';
 
 /** Handlers of whole resources by verb. */
 const VERB_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   get: getObject,
   list: listObjects,
+  watch: watchObjects,
 };
 
 const toAttributes = (user: User, info: RequestInfo): Attributes => {

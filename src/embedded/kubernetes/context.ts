@@ -5,6 +5,7 @@ import type { Representation } from './negotiation.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { Resource, ResourceRegistry } from './resources.ts';
 import type { ObjectStore } from './store.ts';
+import type { Streams } from './streams.ts';
 
 export interface ServerParts {
   readonly store: ObjectStore;
@@ -12,6 +13,7 @@ export interface ServerParts {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly clock: () => number;
+  readonly streams: Streams;
 }
 
 export interface RequestContext {

@@ -8,6 +8,7 @@ import type { KubernetesObject } from './object.ts';
 import { ResourceRegistry } from './resources.ts';
 import { shopObjects } from './shop/index.ts';
 import { ObjectStore } from './store.ts';
+import { Streams } from './streams.ts';
 
 export type { KubernetesObject } from './object.ts';
 export { shopObjects } from './shop/index.ts';
@@ -31,6 +32,8 @@ export interface RecordedRequest {
 
 export interface ListenOptions {
   readonly port?: number;
+  /** HTTPS with a certificate of its own; kubectl sends no token over plain HTTP. */
+  readonly tls?: boolean;
 }
 
 export interface EmbeddedKubernetes {
@@ -57,7 +60,8 @@ export const createEmbeddedKubernetes = (options: EmbeddedKubernetesOptions = {}
     store.put(resource.storage, object);
   }
   const authenticator = new Authenticator();
-  const server = { store, registry, authenticator, authorizer: new Authorizer(store), clock };
+  const streams = new Streams(() => {});
+  const server = { store, registry, authenticator, authorizer: new Authorizer(store), clock, streams };
   const requests: RecordedRequest[] = [];
   const listeners = new Set<Listener>();
 
@@ -73,32 +77,41 @@ export const createEmbeddedKubernetes = (options: EmbeddedKubernetesOptions = {}
 
   return {
     handle,
-    listen: async ({ port = 0 } = {}) => {
-      const listener = await openListener(handle, port);
+    listen: async (listenOptions = {}) => {
+      const listener = await openListener(handle, listenOptions);
       listeners.add(listener);
       return listener;
     },
     kubeconfig: (user = 'admin') => {
       const [listener] = listeners;
       if (listener === undefined) throw new Error('kubeconfig() needs listen() first');
-      return toKubeconfig(listener.url, user, authenticator.tokenOf(user));
+      return toKubeconfig(listener, user, authenticator.tokenOf(user));
     },
     token: (user = 'admin') => authenticator.tokenOf(user),
     store,
     requests,
     close: async () => {
+      streams.closeAll();
       await Promise.all([...listeners].map((listener) => listener.close()));
       listeners.clear();
     },
   };
 };
 
-const toKubeconfig = (server: string, user: string, token: string): string =>
+const toKubeconfig = ({ url, authority }: Listener, user: string, token: string): string =>
   stringify({
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'demo',
-    clusters: [{ name: 'demo', cluster: { server } }],
+    clusters: [
+      {
+        name: 'demo',
+        cluster: {
+          server: url,
+          ...(authority === undefined ? {} : { 'certificate-authority-data': Buffer.from(authority).toString('base64') }),
+        },
+      },
+    ],
     users: [{ name: user, user: { token } }],
     contexts: [{ name: 'demo', context: { cluster: 'demo', user, namespace: 'shop' } }],
   });

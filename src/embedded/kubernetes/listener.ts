@@ -1,20 +1,53 @@
-// The socket: plain HTTP on 127.0.0.1. Streams (watches, followed logs) end when their client goes or the listener closes.
+// The socket: HTTP or HTTPS on 127.0.0.1. Streams (watches, followed logs) end when their client goes or the listener closes.
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import { createCertificate } from './certificate.ts';
 
 export interface Listener {
   readonly url: string;
+  /** The certificate authority in PEM, when the listener speaks HTTPS. */
+  readonly authority: string | undefined;
   close(): Promise<void>;
 }
 
+export interface ListenerOptions {
+  readonly port?: number;
+  readonly tls?: boolean;
+}
+
+const HOST = '127.0.0.1';
+const YEAR = 365 * 24 * 3_600_000;
+
 const isAddress = (address: string | AddressInfo | null): address is AddressInfo => typeof address === 'object' && address !== null;
 
+const createIdentity = (): ReturnType<typeof createCertificate> => {
+  const now = Date.now();
+  const names = [HOST, 'localhost', 'kubernetes.default.svc'];
+  return createCertificate({
+    seed: `listener/${now}`,
+    commonName: 'kube-apiserver',
+    names,
+    notBefore: now - 3_600_000,
+    notAfter: now + YEAR,
+    isAuthority: true,
+  });
+};
+
 /** Listens on a port of the loopback address, a free one when it is 0. */
-export const openListener = async (handle: (request: Request) => Promise<Response>, port: number): Promise<Listener> => {
-  const server = createAdaptorServer({ fetch: handle, overrideGlobalObjects: false });
+export const openListener = async (
+  handle: (request: Request) => Promise<Response>,
+  { port = 0, tls = false }: ListenerOptions,
+): Promise<Listener> => {
+  const identity = tls ? createIdentity() : undefined;
+  const common = { fetch: handle, overrideGlobalObjects: false };
+  const server =
+    identity === undefined
+      ? createAdaptorServer(common)
+      : createAdaptorServer({ ...common, createServer, serverOptions: { cert: identity.certificate, key: identity.key } });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, HOST, () => {
       server.off('error', reject);
       resolve();
     });
@@ -22,7 +55,8 @@ export const openListener = async (handle: (request: Request) => Promise<Respons
   const address = server.address();
   if (!isAddress(address)) throw new Error('the listener has no address');
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${tls ? 'https' : 'http'}://${HOST}:${address.port}`,
+    authority: identity?.certificate,
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -36,6 +36,9 @@ interface Collection {
 
 type Listener = (change: Change) => void;
 
+/** One empty list, so that who compares lists sees no change where there was none. */
+const NONE: readonly KubernetesObject[] = [];
+
 const byText = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
 export class ObjectStore {
@@ -64,7 +67,7 @@ export class ObjectStore {
   /** Objects in key order, of one namespace or ('') of all. */
   all(resource: string, namespace = ''): readonly KubernetesObject[] {
     const collection = this.#collections.get(resource);
-    if (collection === undefined) return [];
+    if (collection === undefined) return NONE;
     collection.sorted ??= [...collection.objects.entries()].sort(([left], [right]) => byText(left, right)).map(([, object]) => object);
     return namespace === '' ? collection.sorted : inNamespace(collection.sorted, namespace);
   }

@@ -15,7 +15,7 @@ const exporter = (name: string, image: string, number: number): AppContainer => 
 });
 
 const reloader = (name: string): AppContainer => ({
-  name,
+  name: 'config-reloader',
   image: 'quay.io/prometheus-operator/prometheus-config-reloader:v0.84.0',
   args: ['--watched-dir=/etc/config', `--reload-url=http://127.0.0.1:${name === 'prometheus' ? 9090 : 9093}/-/reload`],
   requests: { cpu: '10m', memory: '32Mi' },

@@ -1,24 +1,46 @@
 // The objects of the cluster `demo` at T0, complete as a server stores them.
 import { Shop } from '../../shop.ts';
-import { toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { accessObjects } from './access.ts';
 import { PLATFORM_APPS } from './apps-platform.ts';
 import { SHOP_APPS } from './apps-shop.ts';
 import { bootstrapObjects } from './bootstrap.ts';
+import { customObjects } from './custom.ts';
+import { eventObjects } from './events.ts';
+import { helmObjects } from './helm.ts';
+import { jobObjects } from './jobs.ts';
+import { apiServerObjects, ingressObjects, policyObjects, serviceObjects, withAddresses } from './network.ts';
+import { namespaceObjects, nodeObjects } from './nodes.ts';
+import { policyObjectsFor, withBudgetStatus } from './policies.ts';
+import { storageObjects } from './storage.ts';
 import { appObjects } from './workloads.ts';
 
-/** The seed objects: T0 is the time that the clock shows now. */
+const isKind =
+  (kind: string) =>
+  (object: KubernetesObject): boolean =>
+    object.kind === kind;
+
+/** The seed objects; T0 is the beginning of the given shop, or the time that the clock shows now. */
 export const shopObjects = (clock: () => number, shop: Shop = new Shop({ clock })): KubernetesObject[] => {
-  const apps = [...SHOP_APPS, ...PLATFORM_APPS];
-  const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease', 'shop', 'data', 'observability', 'ingress'].map(
-    (name): KubernetesObject => ({
-      kind: 'Namespace',
-      apiVersion: 'v1',
-      metadata: { name, creationTimestamp: toTime(shop.startedAt) },
-      spec: {},
-      status: { phase: 'Active' },
-    }),
-  );
-  return [...bootstrapObjects(shop), ...accessObjects(shop), ...namespaces.slice(4), ...apps.flatMap((app) => appObjects(shop, app))];
+  const workloads = [...[...SHOP_APPS, ...PLATFORM_APPS].flatMap((app) => appObjects(shop, app)), ...jobObjects(shop)];
+  const pods = workloads.filter(isKind('Pod'));
+  const services = withAddresses(workloads.filter(isKind('Service')));
+  const budgets = workloads.filter(isKind('PodDisruptionBudget')).map((budget) => withBudgetStatus(shop, budget, pods));
+  const others = workloads.filter(({ kind }) => kind !== 'Service' && kind !== 'PodDisruptionBudget');
+  const objects = [...others, ...services, ...budgets, ...policyObjectsFor(shop, pods)];
+  return [
+    ...bootstrapObjects(shop),
+    ...accessObjects(shop),
+    ...namespaceObjects(shop),
+    ...nodeObjects(shop),
+    ...customObjects(shop),
+    ...objects,
+    ...storageObjects(shop, others),
+    ...apiServerObjects(shop),
+    ...serviceObjects(shop, services, pods),
+    ...ingressObjects(shop),
+    ...policyObjects(shop),
+    ...helmObjects(shop),
+    ...eventObjects(shop, objects),
+  ];
 };

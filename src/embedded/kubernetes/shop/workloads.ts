@@ -1,6 +1,5 @@
 // The workloads of the shop with their ReplicaSets, revisions and pods, each in the state that the story gives it.
 import {
-  HOUR,
   hashOf,
   MINUTE,
   NODES,
@@ -20,7 +19,7 @@ import { toManagedFields } from '../managed-fields.ts';
 import type { KubernetesObject } from '../object.ts';
 import { admitPod } from '../pod-admission.ts';
 import { type ContainerState, toPendingStatus, toPodStatus } from '../pod-status.ts';
-import { type App, labelsOf, renderApp, toTemplate } from './app.ts';
+import { type App, renderApp, toTemplate } from './app.ts';
 import { paymentApp, recommendationApp } from './apps-shop.ts';
 import { type Revision, releaseOf, revisionsOf, timesOf } from './history.ts';
 import { paymentState } from './payment.ts';
@@ -470,5 +469,3 @@ export const appObjects = (shop: Shop, app: App): KubernetesObject[] => {
     ];
   });
 };
-
-export { HOUR, labelsOf };
