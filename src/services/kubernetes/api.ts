@@ -1,6 +1,7 @@
 // One request to the API server: its path, the namespaces that may be reached, and the warnings that come back.
 import { AppError } from '../../kit/errors.ts';
 import type { HeaderValues, Query, ResponseHeaders, Upstream, UpstreamRequest, UpstreamStream } from '../../upstream/http.ts';
+import { createToKubeError } from '../../upstream/kube.ts';
 import { type ResourceRef, resourceName } from './resources.ts';
 
 /** What every method takes. */
@@ -31,6 +32,8 @@ export interface ApiRequest extends CallOptions {
   readonly idempotent?: boolean | undefined;
   readonly headers?: HeaderValues | undefined;
   readonly expect?: readonly number[] | undefined;
+  /** Names the object in refusals: `pods/web`. */
+  readonly subject?: string | undefined;
 }
 
 export interface ApiAnswer<T> {
@@ -87,7 +90,10 @@ export const createApi = ({ upstream, defaultNamespace, allowedNamespaces = [] }
       toSegment(name, 'name'),
       ...(subresource === undefined ? [] : subresource.split('/').map((part) => toSegment(part, 'subresource'))),
     ],
-    json: async (request) => withWarnings(await upstream.json(request).catch(nameAbsentApi(request))),
+    json: async ({ subject, ...request }) =>
+      withWarnings(
+        await upstream.json({ ...request, toError: createToKubeError({ service: 'kubernetes', subject }) }).catch(nameAbsentApi(request)),
+      ),
     text: async (request) => withWarnings(await upstream.text(request).catch(nameAbsentApi(request))),
     stream: (request) => upstream.stream(request).catch(nameAbsentApi(request)),
     start: upstream.start,
@@ -131,3 +137,6 @@ const parseWarnings = (headers: ResponseHeaders): readonly string[] => {
 /** `list pods`, `get deployments.apps/scale`: for the metric label of a call. */
 export const apiLabel = (verb: string, resource: ResourceRef, subresource?: string): string =>
   `${verb} ${resourceName(resource)}${subresource === undefined ? '' : `/${subresource}`}`;
+
+/** `deployments.apps/web`. */
+export const subjectOf = (resource: ResourceRef, name: string): string => `${resourceName(resource)}/${name}`;

@@ -1,6 +1,6 @@
 // Changes: server-side apply, patches, deletes, evictions; each may be a dry run that the server checks in full.
 import { AppError } from '../../kit/errors.ts';
-import { type Api, type ApiAnswer, apiLabel, type CallOptions, type ObjectAddress } from './api.ts';
+import { type Api, type ApiAnswer, type ApiRequest, apiLabel, type CallOptions, type ObjectAddress, subjectOf } from './api.ts';
 import { isObject, type KubeObject, textAt } from './objects.ts';
 import { RESOURCES, type ResourceRef } from './resources.ts';
 
@@ -76,96 +76,76 @@ const PATCH_TYPES = {
 } as const;
 
 export const createWrites = (api: Api): Writes => {
-  const common = ({ dryRun, signal, timeoutMs }: WriteOptions) => ({
-    query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined },
-    signal,
-    timeoutMs,
-  });
+  const write = async (
+    verb: string,
+    resource: ResourceRef,
+    { dryRun, signal, timeoutMs, name, subresource }: WriteOptions & ObjectAddress,
+    request: Change,
+  ) => {
+    const query = { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined, ...request.query };
+    const names = { api: apiLabel(verb, resource, subresource), subject: subjectOf(resource, name) };
+    return toWritten(await api.json({ signal, timeoutMs, ...names, ...request, query }));
+  };
   return {
-    create: async (resource, { object, namespace, ...options }) => {
+    create: (resource, { object, namespace, ...options }) => {
       const path = api.collectionPath(resource, namespace ?? textAt(object, 'metadata', 'namespace') ?? api.defaultNamespace);
-      return toWritten(await api.json({ ...common(options), method: 'POST', path, body: object, api: apiLabel('create', resource) }));
-    },
-    apply: async (resource, { object, force = false, ...options }) => {
-      const { query, ...rest } = common(options);
-      const path = api.objectPath(resource, options);
-      // JSON is YAML. Applying twice is applying once, yet a repetition could hide that another change came between.
-      const contentType = 'application/apply-patch+yaml';
-      return toWritten(
-        await api.json({
-          ...rest,
-          query: { ...query, force },
-          method: 'PATCH',
-          path,
-          body: object,
-          contentType,
-          api: apiLabel('apply', resource, options.subresource),
-        }),
+      return write(
+        'create',
+        resource,
+        { ...options, name: textAt(object, 'metadata', 'name') ?? '' },
+        { method: 'POST', path, body: object },
       );
     },
-    patch: async (resource, { patchType, patch, ...options }) => {
+    apply: (resource, { object, force = false, ...options }) => {
       const path = api.objectPath(resource, options);
-      const contentType = PATCH_TYPES[patchType];
-      try {
-        return toWritten(
-          await api.json({
-            ...common(options),
-            method: 'PATCH',
-            path,
-            body: patch,
-            contentType,
-            api: apiLabel('patch', resource, options.subresource),
-          }),
-        );
-      } catch (error) {
-        // 415 is a fault of ours except here: custom kinds have no strategic merge.
-        if (patchType !== 'strategic' || !(error instanceof AppError) || error.code !== 'INTERNAL') throw error;
-        throw new AppError('UNSUPPORTED', `${resource.kind} does not take strategic merge patches: use merge or json.`, {
-          details: { argument: 'patchType', choices: ['merge', 'json'] },
-          cause: error,
-        });
-      }
+      // JSON is YAML.
+      const contentType = 'application/apply-patch+yaml';
+      return write('apply', resource, options, { method: 'PATCH', path, body: object, contentType, query: { force } });
     },
-    replace: async (resource, { object, ...options }) =>
-      toWritten(
-        await api.json({
-          ...common(options),
-          method: 'PUT',
-          path: api.objectPath(resource, options),
-          body: object,
-          api: apiLabel('update', resource, options.subresource),
-        }),
-      ),
-    remove: async (
-      resource,
-      { propagation = 'Background', gracePeriodSeconds, uid, resourceVersion, dryRun, signal, timeoutMs, ...address },
-    ) => {
-      const preconditions = uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion };
-      const body = {
-        apiVersion: 'v1',
-        kind: 'DeleteOptions',
-        propagationPolicy: propagation,
-        gracePeriodSeconds,
-        preconditions,
-        dryRun: dryRun ? ['All'] : undefined,
-      };
-      const path = api.objectPath(resource, address);
-      const answer = await api.json({ method: 'DELETE', path, body, signal, timeoutMs, api: apiLabel('delete', resource) });
+    patch: (resource, { patchType, patch, ...options }) => {
+      const path = api.objectPath(resource, options);
+      const change = { method: 'PATCH', path, body: patch, contentType: PATCH_TYPES[patchType] } as const;
+      return write('patch', resource, options, change).catch(explainPatchType(resource, patchType));
+    },
+    replace: (resource, { object, ...options }) =>
+      write('update', resource, options, { method: 'PUT', path: api.objectPath(resource, options), body: object }),
+    remove: async (resource, { propagation = 'Background', signal, timeoutMs, ...options }) => {
+      const body = { ...toDeleteOptions(options), propagationPolicy: propagation };
+      const names = { api: apiLabel('delete', resource), subject: subjectOf(resource, options.name) };
+      const answer = await api.json({ method: 'DELETE', path: api.objectPath(resource, options), body, signal, timeoutMs, ...names });
       // A Status means gone; the object itself comes back when it still has to end.
       return { isGone: textAt(answer.body, 'kind') === 'Status', warnings: answer.warnings };
     },
-    evict: async ({ name, namespace = api.defaultNamespace, gracePeriodSeconds, uid, dryRun, signal, timeoutMs }) => {
-      const deleteOptions = {
-        gracePeriodSeconds,
-        preconditions: uid === undefined ? undefined : { uid },
-        dryRun: dryRun ? ['All'] : undefined,
-      };
+    evict: async ({ name, namespace = api.defaultNamespace, signal, timeoutMs, ...options }) => {
+      const deleteOptions = toDeleteOptions(options);
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions };
       const path = api.objectPath(RESOURCES.pods, { name, namespace, subresource: 'eviction' });
-      await api.json({ method: 'POST', path, body, signal, timeoutMs, api: 'create pods/eviction' });
+      const names = { api: 'create pods/eviction', subject: subjectOf(RESOURCES.pods, name) };
+      await api.json({ method: 'POST', path, body, signal, timeoutMs, ...names });
     },
   };
 };
+
+type Change = Pick<ApiRequest, 'method' | 'path' | 'body' | 'contentType' | 'query'>;
+
+const toDeleteOptions = ({ gracePeriodSeconds, uid, resourceVersion, dryRun }: Partial<RemoveOptions>): object => ({
+  apiVersion: 'v1',
+  kind: 'DeleteOptions',
+  gracePeriodSeconds,
+  preconditions: uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion },
+  dryRun: dryRun ? ['All'] : undefined,
+});
+
+/** 415 is a fault of ours except here: custom kinds have no strategic merge. */
+const explainPatchType =
+  ({ kind }: ResourceRef, patchType: PatchOptions['patchType']) =>
+  (error: unknown): never => {
+    if (patchType !== 'strategic' || !(error instanceof AppError) || error.code !== 'INTERNAL') throw error;
+    throw new AppError('UNSUPPORTED', `${kind} does not take strategic merge patches: use merge or json.`, {
+      details: { argument: 'patchType', choices: ['merge', 'json'] },
+      cause: error,
+    });
+  };
 
 const toWritten = ({ status, body, warnings }: ApiAnswer<unknown>): Written => {
   if (isObject(body)) return { object: body, isCreated: status === 201, warnings };
