@@ -6,8 +6,11 @@ import { defineService } from '../../kit/service.ts';
 import { kubernetesConfig } from './config.ts';
 import type { Kubernetes } from './kubernetes.ts';
 import { createKubernetesTargets } from './targets.ts';
+import events from './tools/events.ts';
+import explain from './tools/explain.ts';
 import get from './tools/get.ts';
 import list from './tools/list.ts';
+import proxy from './tools/proxy.ts';
 
 const CLUSTER_TIMEOUT_MS = 2000;
 
@@ -51,7 +54,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...get, ...list],
+  tools: [...events, ...explain, ...get, ...list, ...proxy],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,

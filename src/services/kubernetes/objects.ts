@@ -5,6 +5,8 @@ import { type Fields, isFields, toFields, toList, toText, toTexts } from '../../
 export type KubeObject = Fields;
 export type { Fields } from '../../upstream/shapes.ts';
 export const isObject = isFields;
+/** The fields of any value; none of what is no object. */
+export const toFieldsOf = toFields;
 
 /** What stands at the end of a path of keys. */
 export const valueAt = (object: unknown, ...path: readonly string[]): unknown => {
