@@ -64,7 +64,7 @@ const findKind = (document: Fields, { group, version, kind }: ApiResource): Fiel
     .map(toFieldsOf)
     .find((schema) =>
       listAt(schema, 'x-kubernetes-group-version-kind').some(
-        (item) => textAt(item, 'group') === group && textAt(item, 'version') === version && textAt(item, 'kind') === kind,
+        (item) => (textAt(item, 'group') ?? '') === group && textAt(item, 'version') === version && textAt(item, 'kind') === kind,
       ),
     );
 

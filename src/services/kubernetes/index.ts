@@ -6,6 +6,7 @@ import { defineService } from '../../kit/service.ts';
 import { kubernetesConfig } from './config.ts';
 import type { Kubernetes } from './kubernetes.ts';
 import { createKubernetesTargets } from './targets.ts';
+import access from './tools/access.ts';
 import events from './tools/events.ts';
 import explain from './tools/explain.ts';
 import get from './tools/get.ts';
@@ -54,7 +55,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...events, ...explain, ...get, ...list, ...proxy],
+  tools: [...access, ...events, ...explain, ...get, ...list, ...proxy],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,

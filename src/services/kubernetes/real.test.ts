@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { defineClientSuite, defineReviewSuite, SUITE_NAMESPACE, SUITE_OBJECTS } from './client.suite.ts';
 import type { KubernetesClient } from './client.ts';
+import { defineChangeSuite } from './changes.suite.ts';
 import { createKubernetesTargets, type KubernetesTargets } from './targets.ts';
 
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -29,6 +30,6 @@ describe('the client on a real one', () => {
     }
   });
   afterAll(() => Promise.all(open.map((t) => t.close())));
-  defineClientSuite({ open: connect });
+  defineClientSuite({ open: connect }); defineChangeSuite({ open: connect });
   defineReviewSuite({ open: connect });
 });
