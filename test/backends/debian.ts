@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { mustRun, runCommand } from './command.ts';
+import { withLock } from './lock.ts';
 import { say, timed } from './log.ts';
 import { identify, processesOf, signalProcess } from './process-id.ts';
 
@@ -28,13 +29,15 @@ export async function requirePrograms(programs: readonly SystemProgram[], daemon
   const names = missing.join(' ');
   if (process.getuid?.() !== 0 || findProgram('apt-get') === undefined)
     throw new Error(`programs are missing; on Debian or Ubuntu: apt-get update && apt-get install ${names}`);
-  const before = new Set(daemons.flatMap(processesOf));
-  await timed(`installing ${names}`, async () => {
-    const env = { DEBIAN_FRONTEND: 'noninteractive' };
-    await mustRun('apt-get', ['update', '-q'], { env });
-    await mustRun('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
+  await withLock('debian', async () => {
+    const before = new Set(daemons.flatMap(processesOf));
+    await timed(`installing ${names}`, async () => {
+      const env = { DEBIAN_FRONTEND: 'noninteractive' };
+      await mustRun('apt-get', ['update', '-q'], { env });
+      await mustRun('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
+    });
+    for (const daemon of daemons) await stopNew(daemon, before);
   });
-  for (const daemon of daemons) await stopNew(daemon, before);
 }
 
 async function stopNew(daemon: string, before: ReadonlySet<number>): Promise<void> {

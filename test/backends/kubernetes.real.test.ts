@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { Json } from './backend.ts';
 import { at, type KubernetesApi, listAt, textAt } from './kubernetes/api.ts';
 import {
+  addImage,
   apply,
   auditEvents,
   connect,
@@ -116,6 +119,17 @@ describe('the real node', () => {
     expect(proxied).toEqual({ status: 200, text: 'hello from a pod\n' });
   });
 
+  it('runs images that a test makes of its own files', async () => {
+    const name = 'docker.io/local/greeting:1';
+    await addImage(bed, { tags: [{ name, command: ['/bin/cat', '/etc/greeting'] }], files: { '/etc/greeting': import.meta.filename } });
+    const greeter = { name: 'main', image: name, imagePullPolicy: 'Never' };
+    const spec = { restartPolicy: 'Never', nodeName: bed.node.name, containers: [greeter] };
+    await apply(bed, stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'greeter', namespace }, spec }));
+    await waitForPod(admin, namespace, 'greeter', (object) => textAt(object, 'status', 'phase') === 'Succeeded');
+    const { stdout } = await kubectl(bed, ['logs', '--namespace', namespace, 'greeter']);
+    expect(stdout).toBe(readFileSync(import.meta.filename, 'utf8'));
+  });
+
   it('tells the usage of its pods through the node proxy', async () => {
     const summary = await admin.json(`/api/v1/nodes/${bed.node.name}/proxy/stats/summary`);
     expect(textAt(summary, 'node', 'nodeName')).toBe(bed.node.name);
@@ -138,6 +152,16 @@ describe('the simulated nodes', () => {
     expect(new Set(listAt(pods, 'items').map((object) => listAt(object, 'spec', 'containers').length))).toEqual(new Set([2]));
     expect(new Set(listAt(pods, 'items').map((object) => textAt(object, 'spec', 'nodeName'))).has(bed.node.name)).toBe(false);
     await deleteNamespace(admin, many);
+  });
+});
+
+describe('the usage of pods and nodes', () => {
+  it('is an API when metrics-server was started (--metrics), and else unknown', async () => {
+    const usage = () => admin.request(`/apis/metrics.k8s.io/v1beta1/nodes/${bed.node.name}`);
+    if (!bed.metrics) return expect((await usage()).status).toBe(404);
+    // It measures every 10 seconds, and nobody can watch for that.
+    while ((await usage()).status !== 200) await delay(500);
+    expect(textAt(JSON.parse((await usage()).text), 'usage', 'memory')).toMatch(/^\d+Ki$/);
   });
 });
 

@@ -67,17 +67,15 @@ export function programsOf(version: string = DEFAULT_VERSION): Programs {
 
 /** Builds what is missing, and gives the programs. A minor version is looked up at the proxy: its newest patch is taken. */
 export async function buildPrograms(wanted: string = DEFAULT_VERSION, extent: Extent = 'cluster'): Promise<Programs> {
-  return withLock('kubernetes', async () => {
-    await requirePrograms(extent === 'cluster' ? [OPENSSL, ...NODE_PROGRAMS] : [OPENSSL], ['/usr/bin/containerd']);
-    const local = programsOf(wanted);
-    if (isFull(wanted) && isBuilt(local, extent)) return local;
-    await requireGo();
-    const version = isFull(wanted) ? wanted : newestOf(wanted, await moduleVersions('k8s.io/kubernetes'));
-    if (version === undefined) throw new Error(`the Go module proxy knows no Kubernetes ${wanted}`);
-    const programs = describe(version);
-    if (!isBuilt(programs, extent)) await buildAll(programs, extent);
-    return programs;
-  });
+  await requirePrograms(extent === 'cluster' ? [OPENSSL, ...NODE_PROGRAMS] : [OPENSSL], ['/usr/bin/containerd']);
+  const local = programsOf(wanted);
+  if (isFull(wanted) && isBuilt(local, extent)) return local;
+  await requireGo();
+  const version = isFull(wanted) ? wanted : newestOf(wanted, await moduleVersions('k8s.io/kubernetes'));
+  if (version === undefined) throw new Error(`the Go module proxy knows no Kubernetes ${wanted}`);
+  const programs = describe(version);
+  if (!isBuilt(programs, extent)) await withLock(`kubernetes-${version}`, () => buildAll(programs, extent));
+  return programs;
 }
 
 async function buildAll(programs: Programs, extent: Extent): Promise<void> {
@@ -90,7 +88,7 @@ async function buildAll(programs: Programs, extent: Extent): Promise<void> {
   await goBuild({ module, programs: files, ldflags: versionFlags(programs.version, time), logFile });
   // etcd at the version that Kubernetes itself selects; its main package is the root of the server module.
   await goBuild({ module, programs: { 'go.etcd.io/etcd/server/v3': programs.etcd }, logFile });
-  if (extent === 'cluster') await buildCompanions(programs, logFile);
+  if (extent === 'cluster') await withLock('kubernetes-companions', () => buildCompanions(programs, logFile));
   say(`kubernetes ${programs.version} is built in ${folder}`);
 }
 
@@ -99,7 +97,7 @@ async function buildCompanions(programs: Programs, logFile: string): Promise<voi
   await goInstall('helm.sh/helm/v3/cmd/helm', HELM.helm3, programs.helm3, logFile);
   await goInstall('helm.sh/helm/v4/cmd/helm', HELM.helm4, programs.helm4, logFile);
   await goInstall('sigs.k8s.io/metrics-server/cmd/metrics-server', METRICS_SERVER, programs.metricsServer, logFile);
-  await writeKwokManifests(programs);
+  if (!existsSync(programs.kwokDefinitions)) await writeKwokManifests(programs);
 }
 
 /** kwok's program brings neither its resource definitions nor its stages: they are rendered from its source once. */
