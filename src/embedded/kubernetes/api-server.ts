@@ -9,6 +9,7 @@ import { getObject, listObjects } from './read.ts';
 import { type RequestInfo, selectedName, toRequestInfo } from './request-info.ts';
 import { pageNotFound, respondFailure } from './respond.ts';
 import { methodNotAllowed, notServed } from './status.ts';
+import { serveSubresource } from './subresources.ts';
 import { watchObjects } from './watch.ts';
 
 /** Handlers of whole resources by verb. */
@@ -46,7 +47,7 @@ const serveResource = (context: RequestContext): Promise<Response> => {
 
 const dispatch = (context: ResourceContext): Promise<Response> => {
   const { info, resource } = context;
-  if (info.subresource !== '') throw notServed();
+  if (info.subresource !== '') return serveSubresource(context);
   if (!resource.verbs.includes(info.verb)) throw methodNotAllowed();
   const handler = VERB_HANDLERS[info.verb];
   if (handler === undefined) throw methodNotAllowed();

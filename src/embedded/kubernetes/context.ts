@@ -1,4 +1,5 @@
 // What a handler gets: the parts of the server, and one request with its user.
+import type { Shop } from '../shop.ts';
 import type { Authenticator } from './authentication.ts';
 import type { Authorizer, User } from './authorization.ts';
 import type { Representation } from './negotiation.ts';
@@ -14,6 +15,7 @@ export interface ServerParts {
   readonly authorizer: Authorizer;
   readonly clock: () => number;
   readonly streams: Streams;
+  readonly shop: Shop;
 }
 
 export interface RequestContext {

@@ -1,5 +1,6 @@
 // The embedded Kubernetes: an API server in this process, as its clients see one, that tells the story of the shop.
 import { stringify } from 'yaml';
+import { Shop } from '../shop.ts';
 import { serve } from './api-server.ts';
 import { Authenticator, type UserName } from './authentication.ts';
 import { Authorizer } from './authorization.ts';
@@ -17,6 +18,8 @@ export interface EmbeddedKubernetesOptions {
   /** The present in milliseconds; T0 of the story is its value at creation. */
   readonly clock?: () => number;
   readonly seed?: number;
+  /** The story shared with the other backends of one platform; its own when absent. */
+  readonly shop?: Shop;
   /** These objects instead of the shop. */
   readonly objects?: readonly KubernetesObject[];
   /** Extra pods in the namespace `bench`. */
@@ -51,17 +54,18 @@ export interface EmbeddedKubernetes {
 const REQUESTS_KEPT = 1000;
 
 export const createEmbeddedKubernetes = (options: EmbeddedKubernetesOptions = {}): EmbeddedKubernetes => {
-  const { clock = Date.now } = options;
+  const { clock = Date.now, seed = 1 } = options;
+  const shop = options.shop ?? new Shop({ clock, seed });
   const store = new ObjectStore();
   const registry = new ResourceRegistry(store);
-  for (const object of options.objects ?? shopObjects(clock)) {
+  for (const object of options.objects ?? shopObjects(clock, shop)) {
     const resource = registry.findKind(object.apiVersion, object.kind);
     if (resource === undefined) throw new Error(`no resource serves ${object.apiVersion} ${object.kind}`);
     store.put(resource.storage, object);
   }
   const authenticator = new Authenticator();
   const streams = new Streams(() => {});
-  const server = { store, registry, authenticator, authorizer: new Authorizer(store), clock, streams };
+  const server = { store, registry, authenticator, authorizer: new Authorizer(store), clock, streams, shop };
   const requests: RecordedRequest[] = [];
   const listeners = new Set<Listener>();
 

@@ -1,0 +1,42 @@
+// What lies below an object: logs, status, scale and the rest, by resource and name.
+import type { ResourceContext, ResourceHandler } from './context.ts';
+import { getLog } from './logs.ts';
+import { getObject } from './read.ts';
+import { badRequest, methodNotAllowed, notServed, StatusError } from './status.ts';
+
+/** A client must ask for a WebSocket here; the embedded server does not speak it yet. */
+const upgrade: ResourceHandler = async ({ request, info }) => {
+  if (request.headers.get('upgrade') === null) throw badRequest('Upgrade request required');
+  throw notOffered(`${info.resource}/${info.subresource}`);
+};
+
+/** An honest refusal of what a real server has and this one has not. */
+export const notOffered = (what: string): StatusError =>
+  new StatusError(501, 'NotImplemented', `the embedded Kubernetes does not offer ${what}`, { details: {} });
+
+const HANDLERS: Readonly<Record<string, ResourceHandler>> = {
+  'get pods/log': getLog,
+  'get pods/exec': upgrade,
+  'get pods/attach': upgrade,
+  'get pods/portforward': upgrade,
+  'create pods/exec': upgrade,
+  'create pods/attach': upgrade,
+  'create pods/portforward': upgrade,
+};
+
+const anyResource: Readonly<Record<string, ResourceHandler>> = {
+  'get status': getObject,
+  'get ephemeralcontainers': getObject,
+  'get resize': getObject,
+};
+
+/** Answers a request for a subresource; 404 when the resource has none of that name, 405 for a verb it does not take. */
+export const serveSubresource = (context: ResourceContext): Promise<Response> => {
+  const { info, resource } = context;
+  const subresource = resource.subresources.find(({ name }) => name === info.subresource);
+  if (subresource === undefined) throw notServed();
+  if (!subresource.verbs.includes(info.verb)) throw methodNotAllowed();
+  const handler = HANDLERS[`${info.verb} ${resource.resource}/${info.subresource}`] ?? anyResource[`${info.verb} ${info.subresource}`];
+  if (handler === undefined) throw notOffered(`${info.verb} of ${resource.resource}/${info.subresource}`);
+  return handler(context);
+};
