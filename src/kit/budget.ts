@@ -36,7 +36,7 @@ const withoutKeys = (item: unknown, gone: ReadonlySet<string>): unknown =>
 
 const toItems = (list: ListPart, cut: Cut): Record<string, unknown> => {
   const gone = new Set((list.optional ?? []).slice(0, cut.dropped));
-  const items = list.items.slice(0, cut.items);
+  const items = list.keep === 'last' ? list.items.slice(Math.max(0, list.items.length - cut.items)) : list.items.slice(0, cut.items);
   const { columns } = list;
   if (columns === undefined)
     return { [list.key]: cutStrings(gone.size > 0 ? items.map((item) => withoutKeys(item, gone)) : items, cut.maxString) };

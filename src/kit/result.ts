@@ -31,6 +31,8 @@ export interface ListPart {
   readonly columns?: readonly string[];
   /** Columns or properties that may go when the budget is full; the first goes first. */
   readonly optional?: readonly string[];
+  /** Which end is worth more when not all fit: `last` for logs, whose newest lines stand at the end. */
+  readonly keep?: 'first' | 'last';
   /** Exact number of matches over all pages. */
   readonly total?: number;
   /** Instead of `total`, when the backend cannot count. */

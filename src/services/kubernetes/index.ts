@@ -11,6 +11,7 @@ import events from './tools/events.ts';
 import explain from './tools/explain.ts';
 import get from './tools/get.ts';
 import list from './tools/list.ts';
+import logs from './tools/logs.ts';
 import proxy from './tools/proxy.ts';
 
 const CLUSTER_TIMEOUT_MS = 2000;
@@ -55,7 +56,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...access, ...events, ...explain, ...get, ...list, ...proxy],
+  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...proxy],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,
