@@ -113,11 +113,11 @@ export const parseJson = (
 
 /**
  * Lines of a text body, without their ends. A line longer than `maxLine` characters is cut there and its rest is dropped, so that one
- * endless line cannot fill the memory. A last line without an end is a line.
+ * endless line cannot fill the memory. A last line without an end is a line, unless `isCut` says that the body stopped in its middle.
  */
 export async function* readLines(
   body: AsyncIterable<Uint8Array>,
-  { maxLine = 1024 * 1024 }: { maxLine?: number } = {},
+  { maxLine = 1024 * 1024, isCut = () => false }: { maxLine?: number; isCut?: () => boolean } = {},
 ): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   let rest = '';
@@ -127,7 +127,7 @@ export async function* readLines(
     for (const line of parts) yield cut(line.endsWith('\r') ? line.slice(0, -1) : line, maxLine);
   }
   rest += decoder.decode();
-  if (rest !== '') yield cut(rest, maxLine);
+  if (rest !== '' && !isCut()) yield cut(rest, maxLine);
 }
 
 const cut = (line: string, length: number): string => (line.length > length ? line.slice(0, length) : line);

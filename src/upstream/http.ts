@@ -12,7 +12,7 @@ import { parseBaseUrl, type Query } from './url.ts';
 
 export { readLines } from './body.ts';
 export type { TlsOptions } from './connections.ts';
-export type { ResponseHeaders, ToError } from './failures.ts';
+export { cleanText, type ResponseHeaders, type ToError } from './failures.ts';
 export type { Backend, Clock, Logger } from './ports.ts';
 export type { Query, QueryValue } from './url.ts';
 

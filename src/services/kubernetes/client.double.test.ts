@@ -353,7 +353,8 @@ describe('text', () => {
     const short = await client.podLogs({ name: 'web', limitBytes: 100, signal });
     const some = [];
     for await (const { text } of short.lines) some.push(text);
-    expect([some.length, short.bytesRead, short.isCut]).toEqual([3, 100, true]);
+    // The line that the bound cut in two is no line.
+    expect([some, short.bytesRead, short.isCut]).toEqual([['line 0', 'line 1'], 100, true]);
   });
 
   it('knows a node without the logs of its services', async () => {
@@ -362,6 +363,24 @@ describe('text', () => {
     );
     expect(await failureOf(client.nodeLogs({ node: 'n1', query: 'kubelet', tailLines: 5, signal }))).toMatchObject({ code: 'UNSUPPORTED' });
     expect(paths).toEqual(['GET /api/v1/nodes/n1/proxy/logs/?query=kubelet&tailLines=5']);
+  });
+
+  it('reads the whole file of a service that logs to one, and finds the complaints that come as text', async () => {
+    const { client, paths } = await connect((_, response, url) => {
+      response.writeHead(200, { 'content-type': 'text/plain;charset=UTF-8' });
+      if (url.searchParams.get('query') === 'nothing') return response.end('\nlog not found for nothing\n');
+      return response.end(
+        url.searchParams.has('tailLines')
+          ? '\noptions present and query resolved to log files for [docker]\ntry without specifying options\n'
+          : '\none\ntwo\n',
+      );
+    });
+    const { lines, isFile } = await client.nodeLogs({ node: 'n1', query: 'docker', tailLines: 5, signal });
+    const read = [];
+    for await (const { text } of lines) read.push(text);
+    expect([read, isFile, paths.length]).toEqual([['', 'one', 'two'], true, 2]);
+    const error = await failureOf(client.nodeLogs({ node: 'n1', query: 'nothing', signal }));
+    expect(error).toMatchObject({ code: 'NOT_FOUND', details: { upstream: 'log not found for nothing' } });
   });
 
   it('reads through the proxy: any status of the pod is an answer, a refusal of the server is not', async () => {

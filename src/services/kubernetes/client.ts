@@ -8,6 +8,7 @@ import { createEvents, type Events } from './events.ts';
 import { createLists, type Lists } from './lists.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createNodes, type Nodes } from './node-logs.ts';
 import { createReads, type Reads } from './reads.ts';
 import { createWatches, type Watches } from './watch.ts';
 import { createWrites, type Writes } from './writes.ts';
@@ -17,7 +18,7 @@ import { createWrites, type Writes } from './writes.ts';
  * of `RESOURCES` (built-in kinds, no discovery needed) or what `resolveKind` found. Objects come as the server sent them: read them with the
  * readers of `objects.ts`.
  */
-export interface KubernetesClient extends DiscoveryMethods, Lists, Reads, Watches, Logs, Events, Access, Metrics, Writes {
+export interface KubernetesClient extends DiscoveryMethods, Lists, Reads, Watches, Logs, Nodes, Events, Access, Metrics, Writes {
   readonly target: KubeTarget;
   /** Namespace of the context, else `default`: for one object when a call names none. */
   readonly defaultNamespace: string;
@@ -48,6 +49,7 @@ export const createKubernetesClient = ({ target, upstream, namespaces = [], now 
     ...createReads(api),
     ...createWatches(api, lists),
     ...createLogs(api),
+    ...createNodes(api),
     ...createEvents(api),
     ...createAccess(api),
     ...createMetrics(api),

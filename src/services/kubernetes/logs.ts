@@ -1,9 +1,8 @@
-// Text that streams: container logs, logs of node services, and what a pod or service answers through the API server's proxy.
+// Text that streams: container logs, and what a pod or service answers through the API server's proxy.
 import { AppError } from '../../kit/errors.ts';
 import { type Query, type ResponseHeaders, readLines, type UpstreamResponse, type UpstreamStream } from '../../upstream/http.ts';
 import { createToKubeError } from '../../upstream/kube.ts';
 import type { Api, CallOptions } from './api.ts';
-import { type Fields, isObject } from './objects.ts';
 import { RESOURCES } from './resources.ts';
 
 export interface LogOptions extends CallOptions {
@@ -35,18 +34,6 @@ export interface LogStream {
   readonly isCut: boolean;
 }
 
-export interface NodeLogOptions extends CallOptions {
-  readonly node: string;
-  /** A service (`kubelet`, `containerd`). */
-  readonly query: string;
-  readonly sinceTime?: string | undefined;
-  readonly untilTime?: string | undefined;
-  readonly tailLines?: number | undefined;
-  /** PCRE, matched by the node. */
-  readonly pattern?: string | undefined;
-  readonly limitBytes?: number | undefined;
-}
-
 export interface ProxyOptions extends CallOptions {
   readonly kind: 'pods' | 'services';
   readonly name: string;
@@ -71,20 +58,16 @@ export interface ProxyAnswer {
 
 export interface Logs {
   podLogs(options: LogOptions): Promise<LogStream>;
-  /** Needs the NodeLogQuery feature on the node and get on nodes/proxy (nodes/log with fine-grained kubelet rights): UNSUPPORTED, FORBIDDEN. */
-  nodeLogs(options: NodeLogOptions): Promise<LogStream>;
-  /** The kubelet's `/stats/summary`: tens of thousands of tokens, to be reduced by the caller. */
-  nodeSummary(options: CallOptions & { readonly node: string }): Promise<Fields>;
   /** GET through the proxy; `timeoutMs` holds for the whole of it. The server's own refusals throw (NOT_FOUND, FORBIDDEN, SERVICE_UNAVAILABLE without endpoints); redirects are not followed. */
   proxyGet(options: ProxyOptions): Promise<ProxyAnswer>;
 }
 
-const LOG_BYTES = 10 * 1024 * 1024;
+export const LOG_BYTES = 10 * 1024 * 1024;
 const PROXY_BYTES = 1024 * 1024;
 const MAX_LINE = 256 * 1024;
 /** Between the lines of a log that is followed, hours may pass. */
 const NO_IDLE_LIMIT = 0;
-const IDLE_MS = 60_000;
+export const IDLE_MS = 60_000;
 
 export const createLogs = (api: Api): Logs => ({
   podLogs: async (options) => {
@@ -102,24 +85,6 @@ export const createLogs = (api: Api): Logs => ({
     const stream = await api.stream({ path, query, signal, timeoutMs, api: 'get pods/log', idleMs: follow ? NO_IDLE_LIMIT : IDLE_MS });
     return toLogStream(stream, { limitBytes, split: splitTimestamp });
   },
-  nodeLogs: async ({ node, signal, timeoutMs, limitBytes = LOG_BYTES, ...query }) => {
-    const path = [...api.objectPath(RESOURCES.nodes, { name: node, subresource: 'proxy' }), 'logs'];
-    const stream = await api.stream({ path: `${path.join('/')}/`, query, signal, timeoutMs, api: 'get nodes/proxy logs', idleMs: IDLE_MS });
-    // Without the feature, the kubelet ignores the query and lists /var/log as a page.
-    if (/html/i.test(String(stream.headers['content-type'] ?? ''))) {
-      stream.close();
-      throw new AppError('UNSUPPORTED', `The node ${node} does not offer the logs of its services.`, {
-        details: { needs: 'NodeLogQuery and enableSystemLogQuery on the kubelet' },
-      });
-    }
-    return toLogStream(stream, { limitBytes, split: (text) => ({ at: undefined, text }) });
-  },
-  nodeSummary: async ({ node, signal, timeoutMs }) => {
-    const path = [...api.objectPath(RESOURCES.nodes, { name: node, subresource: 'proxy' }), 'stats', 'summary'];
-    const { body } = await api.json({ path, signal, timeoutMs, api: 'get nodes/proxy stats/summary', maxBytes: 32 * 1024 * 1024 });
-    if (isObject(body)) return body;
-    throw new AppError('DATA_ERROR', `The kubelet of ${node} answered a summary that is none.`, { details: { service: 'kubernetes' } });
-  },
   proxyGet: async (options) => {
     const { signal, timeoutMs, kind, name, namespace, port, scheme, maxBytes = PROXY_BYTES } = options;
     // `https:name:port`; a plain name is the first port.
@@ -134,9 +99,10 @@ export const createLogs = (api: Api): Logs => ({
 });
 
 const EVERY_STATUS: readonly number[] = Array.from({ length: 300 }, (_, index) => 300 + index);
-const toOne = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
+export const toOne = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
 
-const toLogStream = (
+/** Counts what is read and ends at the bound, whatever the server does. */
+export const toLogStream = (
   stream: UpstreamStream,
   { limitBytes, split }: { limitBytes: number; split: (line: string) => LogLine },
 ): LogStream => {
@@ -149,8 +115,9 @@ const toLogStream = (
       if (bytesRead >= limitBytes) return;
     }
   };
+  const isCut = () => bytesRead >= limitBytes;
   const lines = async function* () {
-    for await (const line of readLines(counted(), { maxLine: MAX_LINE })) yield split(line);
+    for await (const line of readLines(counted(), { maxLine: MAX_LINE, isCut })) yield split(line);
   };
   return {
     lines: lines(),
@@ -158,7 +125,7 @@ const toLogStream = (
       return Math.min(bytesRead, limitBytes);
     },
     get isCut() {
-      return bytesRead >= limitBytes;
+      return isCut();
     },
   };
 };
