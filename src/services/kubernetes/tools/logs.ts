@@ -23,14 +23,10 @@ const READ_CEILING = 10 * 1024 * 1024;
 const PARALLEL = 4;
 
 const input = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(300)
-    .meta({
-      description: 'Pod, deployment/x, statefulset/x, daemonset/x, job/x, cronjob/x, or node/x:service.',
-      sent: 'pod, deployment/x, job/x, or node/x:kubelet',
-    }),
+  name: z.string().min(1).max(300).meta({
+    description: 'Pod, deployment/x, statefulset/x, daemonset/x, job/x, cronjob/x, or node/x:service.',
+    sent: 'pod, deployment/x, job/x, or node/x:kubelet',
+  }),
   namespace,
   container: z.string().min(1).max(100).optional().describe('Absent = the failing, else the default container; * = all.'),
   previous: z.boolean().default(false).describe('Of the last terminated container.'),
