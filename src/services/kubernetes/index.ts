@@ -13,6 +13,7 @@ import get from './tools/get.ts';
 import list from './tools/list.ts';
 import logs from './tools/logs.ts';
 import proxy from './tools/proxy.ts';
+import usage from './tools/usage.ts';
 import wait from './tools/wait.ts';
 
 const CLUSTER_TIMEOUT_MS = 2000;
@@ -57,7 +58,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...proxy, ...wait],
+  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...proxy, ...usage, ...wait],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,
