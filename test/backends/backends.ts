@@ -13,6 +13,11 @@ export function chooseBackends(names: readonly string[]): Backend[] {
   return names.map((name) => backendOf(name));
 }
 
+/** Those of the named backends that exist here; another checkout may have others. */
+export function chooseKnown(names: readonly string[]): Backend[] {
+  return names.filter((name) => name in BACKENDS).map((name) => backendOf(name));
+}
+
 /** The backend of a name. */
 export function backendOf(name: string): Backend {
   const found = Object.values<Backend>(BACKENDS).find((backend) => backend.name === name);

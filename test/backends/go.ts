@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { mustRun, runCommand } from './command.ts';
 import { timed } from './log.ts';
 
-const moduleInfo = z.object({ Version: z.string(), Time: z.string().optional(), GoMod: z.string(), Dir: z.string().optional() });
+const moduleInfo = z.object({ Version: z.string(), Time: z.string().optional(), GoMod: z.string() });
 
 /** What the Go tool knows about one version of a module. */
 export interface ModuleInfo {
@@ -15,8 +15,6 @@ export interface ModuleInfo {
   readonly time: string;
   /** The file with its go.mod. */
   readonly goMod: string;
-  /** Where its source lies, if it was downloaded. */
-  readonly dir: string | undefined;
 }
 
 /** Settings for all builds: static programs, no look at a version control system around the cache folder. */
@@ -38,7 +36,7 @@ export async function moduleVersions(path: string): Promise<string[]> {
 export async function describeModule(path: string, version: string): Promise<ModuleInfo> {
   const json = await mustRun('go', ['list', '-m', '-json', `${path}@${version}`], { cwd: tmpdir(), env: BUILD_ENVIRONMENT });
   const info = moduleInfo.parse(JSON.parse(json));
-  return { version: info.Version, time: info.Time ?? '1970-01-01T00:00:00Z', goMod: info.GoMod, dir: info.Dir };
+  return { version: info.Version, time: info.Time ?? '1970-01-01T00:00:00Z', goMod: info.GoMod };
 }
 
 /** The source of one version of a module, fetched if need be. */

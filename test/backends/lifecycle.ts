@@ -1,11 +1,11 @@
 /** Bringing a run up, and taking it down to the last file. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Backend, BackendOptions } from './backend.ts';
-import { BACKENDS, backendOf } from './backends.ts';
+import { backendOf, chooseKnown } from './backends.ts';
 import { say, timed } from './log.ts';
-import { createRoom, enterRoom } from './room.ts';
+import { createRoom, enterRoom, requireRoot } from './room.ts';
 import { Run } from './run.ts';
 
 /** The options of each backend, by its name. */
@@ -23,12 +23,14 @@ export interface InsideOrder {
  * itself again inside its network, where the servers can be reached. What fails to start is taken down again, unless `keep`.
  */
 export async function bringUp(backends: readonly Backend[], options: OptionsByName, keep = false): Promise<Run> {
+  const demanding = backends.find((backend) => backend.needsRoom);
+  if (demanding !== undefined) requireRoot(demanding.name);
   for (const backend of backends) await backend.build(options[backend.name] ?? {});
   const run = Run.create();
   try {
     await timed(`starting ${backends.map((backend) => backend.name).join(', ')}`, async () => {
       const order: InsideOrder = { run: run.id, backends: backends.map((backend) => backend.name), options };
-      if (backends.some((backend) => backend.needsRoom)) await startInRoom(run, order);
+      if (demanding !== undefined) await startInRoom(run, order);
       else await startBackends(order);
     });
   } catch (error) {
@@ -56,31 +58,24 @@ export async function startBackends({ run: id, backends, options }: InsideOrder)
 export async function takeDown(run: Run): Promise<void> {
   await timed(`stopping run ${run.id} (${run.backends.join(', ') || 'nothing started'})`, async () => {
     await run.endProcesses();
-    for (const name of run.backends.toReversed()) if (name in BACKENDS) await backendOf(name).down(run);
+    for (const backend of chooseKnown(run.backends).toReversed()) await backend.down(run);
     run.remove();
   });
 }
 
-/** The run of this checkout that is up, if there is one; of several the one must be named. */
+/** The run of this checkout that is up and belongs to no other command, if there is one; of several the one must be named. */
 export function findRun(id?: string): Run | undefined {
-  const runs = Run.list().filter((run) => (id === undefined ? run.isOurs && run.isReady : run.id === id));
+  const runs = Run.list().filter((run) => (id === undefined ? run.isOurs && run.isReady && !run.isOwned : run.id === id));
   if (runs.length > 1) throw new Error(`several runs are up; choose one with --run: ${runs.map((run) => run.id).join(', ')}`);
   if (id !== undefined && runs.length === 0) throw new Error(`there is no run ${id}`);
   return runs[0];
 }
 
 /** Runs a command where the backends of a run can be reached, told by its environment where they are; gives its exit code. */
-export async function execute(run: Run, command: readonly string[]): Promise<number> {
+export async function execute(run: Run, command: readonly string[], env: Record<string, string> = {}): Promise<number> {
   const [file = '', ...args] = run.room === undefined ? command : enterRoom(run.room, 'network', command);
-  const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environmentOf(run) } });
-  const ignore = () => undefined; // The terminal sends these to the command as well: it ends, and then we do.
-  process.on('SIGINT', ignore).on('SIGTERM', ignore);
-  try {
-    const [code] = await once(child, 'exit');
-    return typeof code === 'number' ? code : 1;
-  } finally {
-    process.off('SIGINT', ignore).off('SIGTERM', ignore);
-  }
+  const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environmentOf(run), ...env } });
+  return exitCode(child);
 }
 
 /** `CNMCP_TEST_<BACKEND>`: the file with the facts of each backend that is up. */
@@ -95,6 +90,18 @@ async function startInRoom(run: Run, order: InsideOrder): Promise<void> {
   const [file = '', ...args] = enterRoom(room, 'network', [process.execPath, main, 'up-inside', JSON.stringify(order)]);
   // Through the channel it notices if we are killed, and ends too.
   const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error('the backends did not start; see above (--keep leaves their logs)');
+  if ((await exitCode(child)) !== 0) throw new Error('the backends did not start; see above (--keep leaves their logs)');
+}
+
+/** Waits for a child that does our work, and outlives the signals that are meant for it, so that what it leaves behind can be taken down. */
+async function exitCode(child: ChildProcess): Promise<number> {
+  const ignore = () => undefined; // The terminal sends SIGINT to the child as well.
+  const forward = () => child.kill('SIGTERM');
+  process.on('SIGINT', ignore).on('SIGTERM', forward);
+  try {
+    const [code] = await once(child, 'exit');
+    return typeof code === 'number' ? code : 1;
+  } finally {
+    process.off('SIGINT', ignore).off('SIGTERM', forward);
+  }
 }

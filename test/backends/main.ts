@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { type Arguments, parseArguments } from './arguments.ts';
 import type { BackendOptions } from './backend.ts';
-import { BACKENDS, backendOf, chooseBackends } from './backends.ts';
+import { BACKENDS, backendOf, chooseBackends, chooseKnown } from './backends.ts';
 import { bringUp, execute, findRun, type OptionsByName, startBackends, takeDown } from './lifecycle.ts';
 import { say } from './log.ts';
 import { Run } from './run.ts';
@@ -15,10 +15,11 @@ const HELP = `usage: node test/backends/main.ts <command> [name...] [options]
   build [name...]        make the programs of the backends (all, if none is named); what is there stays
   up [name...]           start backends together as one run; tells where they are
   status                 what is up
-  exec -- <command...>   run a command where the backends can be reached
-  test [name...] [-- <vitest arguments...>]
+  exec <command...>      run a command where the backends can be reached
+  test [name...] [vitest arguments...]
                          start what is not up, run the tests against real backends, stop what was started
-  down                   stop this checkout's run; --all: also what dead runs of any checkout left behind
+  down                   stop this checkout's runs, save those of a command that still works; --all: also what dead runs
+                         of any checkout left behind
 
   --run <id>             which run, if several are up
   --new                  up, test: a run of its own, even if one is up
@@ -33,55 +34,46 @@ ${Object.values(BACKENDS)
   .join('\n')}
 `;
 
-const names = Object.keys(BACKENDS);
-const separator = process.argv.indexOf('--');
-const ours = separator < 0 ? process.argv.slice(2) : process.argv.slice(2, separator);
-const rest = separator < 0 ? [] : process.argv.slice(separator + 1);
+const NAMES = Object.keys(BACKENDS);
+const FLAGS = ['json', 'all', 'new', 'metrics', 'keep'];
+const COMMANDS: Readonly<Record<string, (line: Arguments) => Promise<number>>> = {
+  build,
+  up,
+  down,
+  status,
+  exec,
+  test,
+  help,
+  'up-inside': upInside,
+};
 
-const parsed = parseArgs({
-  args: ours,
-  allowPositionals: true,
-  options: {
-    help: { type: 'boolean', short: 'h' },
-    json: { type: 'boolean' },
-    all: { type: 'boolean' },
-    new: { type: 'boolean' },
-    metrics: { type: 'boolean' },
-    keep: { type: 'boolean' },
-    run: { type: 'string' },
-    ...Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])),
-  },
-});
-
-const values = z.record(z.string(), z.union([z.string(), z.boolean()])).parse(parsed.values);
-const [command = 'help', ...chosen] = parsed.positionals;
-const flag = z.boolean().optional();
-const text = z.string().optional();
-
-const COMMANDS: Readonly<Record<string, () => Promise<number>>> = { build, up, down, status, exec, test, help, 'up-inside': upInside };
-
-async function build(): Promise<number> {
-  for (const backend of chooseBackends(chosen)) await backend.build(optionsFor(backend.name));
+async function build(line: Arguments): Promise<number> {
+  for (const backend of chooseBackends(line.names)) await backend.build(optionsFor(backend.name, line));
   return 0;
 }
 
-async function up(): Promise<number> {
-  const running = isSet('new') ? undefined : findRun(text.parse(values['run']));
-  const wanted = chooseBackends(chosen);
-  if (running !== undefined) {
-    const missing = wanted.filter((backend) => !running.backends.includes(backend.name));
-    if (missing.length > 0) throw new Error(`run ${running.id} is up without ${missing[0]?.name}; use down first, or --new`);
-  }
-  const run = running ?? (await bringUp(wanted, allOptions(), isSet('keep')));
-  if (running === undefined) run.setReady();
-  print(describeRun(run), explain(run));
+async function up(line: Arguments): Promise<number> {
+  const { run, isNew } = await findOrStart(line);
+  if (isNew) run.setReady();
+  print(line, describeRun(run), explain(run));
   return 0;
+}
+
+/** The run that is up, if it has all that is wanted; else, or with `--new`, one that is started now and owned by this process. */
+async function findOrStart(line: Arguments): Promise<{ run: Run; isNew: boolean }> {
+  const wanted = chooseBackends(line.names);
+  const running = line.flags.has('new') ? undefined : findRun(line.texts['run']);
+  if (running === undefined) return { run: await bringUp(wanted, allOptions(line), line.flags.has('keep')), isNew: true };
+  const missing = wanted.find((backend) => !running.backends.includes(backend.name));
+  if (missing !== undefined && line.names.length > 0)
+    throw new Error(`run ${running.id} is up without ${missing.name}; use down first, or --new`);
+  return { run: running, isNew: false };
 }
 
 /** The second half of `up`, inside the room; not for people. */
-async function upInside(): Promise<number> {
+async function upInside(line: Arguments): Promise<number> {
   const options = z.record(z.string(), z.object({ version: z.string().exactOptional(), metrics: z.boolean().exactOptional() }));
-  const order = z.object({ run: z.string(), backends: z.array(z.string()), options }).parse(JSON.parse(chosen[0] ?? ''));
+  const order = z.object({ run: z.string(), backends: z.array(z.string()), options }).parse(JSON.parse(line.rest[0] ?? ''));
   const abandoned = () => process.exit(1); // Who started us was killed: nobody waits for these servers any more.
   process.on('disconnect', abandoned);
   await startBackends(order);
@@ -90,22 +82,23 @@ async function upInside(): Promise<number> {
   return 0;
 }
 
-async function down(): Promise<number> {
-  const id = text.parse(values['run']);
-  const runs = Run.list().filter((run) => (id === undefined ? run.isOurs || (isSet('all') && run.isStale) : run.id === id));
+async function down(line: Arguments): Promise<number> {
+  const id = line.texts['run'];
+  const mayEnd = (run: Run) => (run.isOurs && !run.isOwned) || (line.flags.has('all') && run.isStale);
+  const runs = Run.list().filter((run) => (id === undefined ? mayEnd(run) : run.id === id));
   for (const run of runs) await takeDown(run);
   if (runs.length === 0) say('nothing is up');
   return 0;
 }
 
-async function status(): Promise<number> {
+async function status(line: Arguments): Promise<number> {
   const all = await Promise.all(
     Run.list().map(async (run) => ({
       ...describeRun(run),
       ours: run.isOurs,
-      state: run.isReady ? 'up' : run.isStale ? 'stale' : 'starting',
+      state: stateOf(run),
       backends: Object.fromEntries(
-        await Promise.all(chooseBackends(run.backends).map(async (backend) => [backend.name, await backend.status(run)] as const)),
+        await Promise.all(chooseKnown(run.backends).map(async (backend) => [backend.name, await backend.status(run)] as const)),
       ),
     })),
   );
@@ -113,27 +106,34 @@ async function status(): Promise<number> {
     const parts = Object.entries(run.backends).map(([name, state]) => (state.running ? name : `${name} (dead: ${state.dead.join(', ')})`));
     return `${run.run}  ${run.state.padEnd(8)}  ${run.ours ? 'this checkout' : 'another checkout'}  ${parts.join(', ')}`;
   });
-  print(all, lines.join('\n') || 'nothing is up');
+  print(line, all, lines.join('\n') || 'nothing is up');
   return 0;
 }
 
-async function exec(): Promise<number> {
-  const run = findRun(text.parse(values['run']));
-  if (run === undefined) throw new Error('nothing is up: npm run backends up first');
-  if (rest.length === 0) throw new Error('no command: exec -- <command...>');
-  return execute(run, rest);
+function stateOf(run: Run): string {
+  if (run.isStale) return 'stale';
+  if (run.isReady) return run.isOwned ? 'testing' : 'up';
+  return run.isOwned ? 'starting' : 'broken';
 }
 
-async function test(): Promise<number> {
-  const running = isSet('new') ? undefined : findRun(text.parse(values['run']));
-  const run = running ?? (await bringUp(chooseBackends(chosen), allOptions(), isSet('keep')));
+async function exec(line: Arguments): Promise<number> {
+  const run = findRun(line.texts['run']);
+  if (run === undefined) throw new Error('nothing is up: npm run backends up first');
+  if (line.rest.length === 0) throw new Error('no command: exec <command...>');
+  return execute(run, line.rest);
+}
+
+async function test(line: Arguments): Promise<number> {
+  const { run, isNew } = await findOrStart(line);
   try {
-    if (running === undefined) run.setReady(process.pid);
+    if (isNew) run.setReady(process.pid);
     const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
     const config = join(import.meta.dirname, 'vitest.config.ts');
-    return await execute(run, [process.execPath, vitest, 'run', '--config', config, ...rest]);
+    return await execute(run, [process.execPath, vitest, 'run', '--config', config, ...line.rest], {
+      CNMCP_TEST_ONLY: line.names.join(','),
+    });
   } finally {
-    if (running === undefined) await takeDown(Run.open(run.id));
+    if (isNew) await takeDown(Run.open(run.id));
   }
 }
 
@@ -142,18 +142,14 @@ async function help(): Promise<number> {
   return 0;
 }
 
-function allOptions(): OptionsByName {
-  return Object.fromEntries(names.map((name) => [name, optionsFor(name)]));
+function allOptions(line: Arguments): OptionsByName {
+  return Object.fromEntries(NAMES.map((name) => [name, optionsFor(name, line)]));
 }
 
-function optionsFor(name: string): BackendOptions {
+function optionsFor(name: string, line: Arguments): BackendOptions {
   const { versionLike } = backendOf(name);
-  const version = text.parse(values[name] ?? (versionLike === undefined ? undefined : values[versionLike]));
-  return { ...(version !== undefined && { version }), metrics: isSet('metrics') || command === 'test' };
-}
-
-function isSet(name: string): boolean {
-  return flag.parse(values[name]) ?? false;
+  const version = line.texts[name] ?? (versionLike === undefined ? undefined : line.texts[versionLike]);
+  return { ...(version !== undefined && { version }), metrics: line.flags.has('metrics') || line.command === 'test' };
 }
 
 function describeRun(run: Run) {
@@ -168,24 +164,27 @@ function explain(run: Run): string {
   return [
     `run ${run.id} is up ${room}; logs: ${run.logs}`,
     JSON.stringify(facts, null, 2),
-    `enter: node test/backends/main.ts exec --run ${run.id} -- <command...>`,
+    `enter: node test/backends/main.ts exec --run ${run.id} <command...>`,
   ].join('\n');
 }
 
-function print(json: unknown, words: string): void {
-  process.stdout.write(isSet('json') ? `${JSON.stringify(json, null, 2)}\n` : `${words}\n`);
+function print(line: Arguments, json: unknown, words: string): void {
+  process.stdout.write(line.flags.has('json') ? `${JSON.stringify(json, null, 2)}\n` : `${words}\n`);
 }
 
-const chosenCommand = values['help'] === true ? help : COMMANDS[command];
-if (chosenCommand === undefined) {
-  process.stderr.write(HELP);
-  process.exitCode = 2;
-} else {
-  try {
-    process.exitCode = await chosenCommand();
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? `\ncaused by: ${error.cause.message}` : '';
-    say(`${error instanceof Error ? error.message : String(error)}${cause}`);
-    process.exitCode = 1;
-  }
+/** Reads the command line and does what it says; gives the exit code. */
+async function main(): Promise<number> {
+  const vocabulary = { flags: FLAGS, texts: ['run', ...NAMES], names: NAMES, passing: ['exec', 'test', 'up-inside'] };
+  const line = parseArguments(process.argv.slice(2), vocabulary);
+  const command = COMMANDS[line.command.replace(/^-+/, '')];
+  if (command === undefined) throw new Error(`no command "${line.command}"; see help`);
+  return command(line);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const cause = error instanceof Error && error.cause instanceof Error ? `\ncaused by: ${error.cause.message}` : '';
+  say(`${error instanceof Error ? error.message : String(error)}${cause}`);
+  process.exitCode = 1;
 }

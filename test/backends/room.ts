@@ -30,12 +30,17 @@ const KERNEL_SETTINGS: Readonly<Record<string, string>> = {
 /** Folders that programs insist on by name and would share with other runs: empty ones in memory are put over them. */
 const PRIVATE_FOLDERS = ['/run', '/var/lib/cni', '/var/lib/kubelet'];
 
+/** Fails unless this is root on Linux, which a room needs. */
+export function requireRoot(backend: string): void {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    throw new Error(`${backend} needs root on Linux: it makes network, process and mount namespaces. Other backends can be named alone`);
+}
+
 /**
  * Makes a room. `logs` appears as /var/log inside, so that a kubelet's node log query finds the logs of this run and none of the
  * machine's. `record` is called before anything else may happen in the room, so that a crash leaves nothing unrecorded.
  */
 export async function createRoom(folder: string, logs: string, record: (room: Room) => void): Promise<Room> {
-  if (process.getuid?.() !== 0) throw new Error('this backend needs root: it makes network, process and mount namespaces');
   const script = join(folder, 'room.sh');
   writeFileSync(script, roomScript(join(folder, 'kernel'), logs));
   const args = ['--net', '--pid', '--mount', '--ipc', '--fork', '--mount-proc', '--propagation', 'private', 'sh', script];

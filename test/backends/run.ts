@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Json } from './backend.ts';
 import { logTail } from './command.ts';
 import { CHECKOUT, runsFolder } from './folders.ts';
-import { identify, isAlive, type ProcessId, signalProcess, waitGone } from './process-id.ts';
+import { identify, isAlive, signalProcess, waitGone } from './process-id.ts';
 import { endRoom, enterRoom, isRoomAlive, type Room } from './room.ts';
 
 const processId = z.object({ pid: z.number(), started: z.string(), boot: z.string() });
@@ -84,17 +84,22 @@ export class Run {
     return this.#record.checkout === CHECKOUT;
   }
 
-  /** Up and wanted: started to the end, nothing of its base has died. */
-  get isReady(): boolean {
-    return this.#record.ready && !this.isStale && (this.room === undefined || isRoomAlive(this.room));
+  /** True while a command that lives needs this run: one that starts it, or tests with it. */
+  get isOwned(): boolean {
+    return this.#record.owner !== undefined && isAlive(this.#record.owner);
   }
 
-  /** Left behind: whoever needed it is gone, or its checkout is. */
+  /** Up and wanted: started to the end, and nothing of it has died. */
+  get isReady(): boolean {
+    return this.#record.ready && !this.isStale && this.#record.processes.every(({ id }) => isAlive(id));
+  }
+
+  /** Left behind: whoever needed it is gone, or its checkout is, or all of itself. */
   get isStale(): boolean {
-    const { owner, ready, room, checkout } = this.#record;
-    if (!existsSync(checkout)) return true;
-    if (owner !== undefined) return !isAlive(owner);
-    return !ready || (room !== undefined && !isRoomAlive(room));
+    const { owner, ready, room, checkout, processes } = this.#record;
+    if (!existsSync(checkout) || (room !== undefined && !isRoomAlive(room))) return true;
+    if (processes.length > 0 && !processes.some(({ id }) => isAlive(id))) return true;
+    return owner === undefined ? !ready : !isAlive(owner);
   }
 
   /** The folder for a backend's own files. */
@@ -183,5 +188,3 @@ export class Run {
     renameSync(`${file}.new`, file);
   }
 }
-
-export type { ProcessId };

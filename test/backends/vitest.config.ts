@@ -2,10 +2,14 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+/** Backends that were named: then only their own tests run, since the others would fail without a server. */
+const only = (process.env['CNMCP_TEST_ONLY'] ?? '').split(',').filter((name) => name !== '');
+const names = only.length === 0 ? ['*'] : only.flatMap((name) => [name, `${name}.*`]);
+
 export default defineConfig({
   test: {
     root: join(import.meta.dirname, '../..'),
-    include: ['test/backends/**/*.real.test.ts', 'test/contract/**/*.real.test.ts'],
+    include: names.flatMap((name) => [`test/backends/**/${name}.real.test.ts`, `test/contract/**/${name}.real.test.ts`]),
     passWithNoTests: false,
     testTimeout: 90_000,
     hookTimeout: 180_000,

@@ -29,7 +29,9 @@ export async function prepareNetwork(): Promise<void> {
 
 /** Where the container runtime of a run listens. */
 export function runtimeSocket(run: Run): string {
-  return join(run.backendFolder('kubernetes'), 'containerd.sock');
+  const socket = join(run.backendFolder('kubernetes'), 'containerd.sock');
+  if (socket.length > 100) throw new Error(`${socket} is too long for a unix socket: set TMPDIR to a shorter path`);
+  return socket;
 }
 
 /** Starts the container runtime with the images of the node; needs no cluster yet. */
