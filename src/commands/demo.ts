@@ -1,1 +1,127 @@
-export const run = async (_argv: readonly string[]): Promise<number> => 0;
+// demo: an embedded cluster with an incident in it, this server in front of it, and a walk through it with a real MCP client over HTTP.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client as McpClient } from '@modelcontextprotocol/client';
+import { createApp, loadSettings } from '../app.ts';
+import { AppError } from '../kit/errors.ts';
+import { HELP_OPTION, parseFlags } from './options.ts';
+import { untilSignal } from './signals.ts';
+import { NAME, VERSION } from '../version.ts';
+
+const HELP = `Usage: demo [--once] [--port N]
+
+Starts an embedded Kubernetes with an incident in it and this server in front of it, walks through the incident with a real
+MCP client over HTTP, prints how to add the server to your own client, and stays up until Ctrl-C.
+
+  --once    end after the walk, exit code 0
+  --port N  listen on 127.0.0.1:N (default 8080, or any free port when that is taken)
+`;
+
+interface Step {
+  readonly say: string;
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** Lines of the answer that are shown. */
+  readonly lines: number;
+}
+
+const STEPS: readonly Step[] = [
+  { say: 'What is connected, and what may I do?', tool: 'platform_status', arguments: {}, lines: 8 },
+  { say: 'Customers cannot pay. What is broken in the shop?', tool: 'kubernetes_find_problems', arguments: { namespace: 'shop' }, lines: 24 },
+  { say: 'What did the last rollout of payment change?', tool: 'kubernetes_get_resource', arguments: { kind: 'deployment', name: 'payment', namespace: 'shop', view: 'rollout' }, lines: 18 },
+  { say: 'And what does payment say?', tool: 'kubernetes_get_logs', arguments: { name: 'deployment/payment', namespace: 'shop', grep: 'timeout|heap', limit: 2 }, lines: 14 },
+  { say: 'Is anybody else short of memory?', tool: 'kubernetes_get_usage', arguments: { namespace: 'shop', scope: 'workload', sortBy: '-memory.percent', limit: 5 }, lines: 12 },
+  { say: 'Does traffic still reach payment?', tool: 'kubernetes_check_network', arguments: { to: 'service/payment', from: 'deployment/checkout', namespace: 'shop' }, lines: 14 },
+];
+
+const isTerminal = process.stdout.isTTY === true;
+const paint = (code: number, text: string): string => (isTerminal ? `\u001b[${code}m${text}\u001b[0m` : text);
+const write = (text: string): void => void process.stdout.write(text);
+
+const showLines = (text: string, most: number): string => {
+  const width = Math.max(60, (process.stdout.columns ?? 140) - 4);
+  const lines = text.split('\n');
+  const shown = lines.slice(0, most).map((line) => `  ${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);
+  return [...shown, ...(lines.length > most ? [paint(2, `  … ${lines.length - most} more lines`)] : [])].join('\n');
+};
+
+const walk = async (client: McpClient): Promise<void> => {
+  const { tools } = await client.listTools();
+  for (const [index, step] of STEPS.entries()) {
+    if (!tools.some(({ name }) => name === step.tool)) throw new AppError('INTERNAL', `The server does not offer ${step.tool}.`);
+    write(`\n${paint(1, `${index + 1}. ${step.say}`)}\n${paint(36, `   ${step.tool} ${JSON.stringify(step.arguments)}`)}\n`);
+    const started = performance.now();
+    const result = await client.callTool({ name: step.tool, arguments: { ...step.arguments } });
+    const [block] = result.content;
+    const text = block?.type === 'text' ? block.text : '';
+    write(`${showLines(text, step.lines)}\n${paint(2, `   ${Math.round(performance.now() - started)} ms`)}\n`);
+    if (result.isError === true) throw new AppError('INTERNAL', `The step failed: ${text}`);
+  }
+};
+
+const farewell = (url: string, kubeconfig: string): string => `
+${paint(1, 'What happened')}
+  42 minutes ago Helm release payment r8 cut the database pool from 20 to 2 and the memory limit from 512Mi to 256Mi:
+  requests wait for a connection, memory fills up, the pods are killed. Rolling back to r7 is the cure.
+  (A second, unrelated fault: recommendation waits for a node with the label disk=sdd, which is a typing error for ssd.)
+
+${paint(1, 'Try it with your own client')}
+  MCP (Streamable HTTP)   ${url}/mcp
+  every tool of all       ${url}/api/aggregate/streamable-http
+  older clients (SSE)     ${url}/api/aggregate/sse
+  plain JSON              ${url}/api/aggregate/http
+
+  client configuration    { "mcpServers": { "demo": { "type": "http", "url": "${url}/mcp" } } }
+  from a shell            npx @modelcontextprotocol/inspector --cli ${url}/mcp --transport http --method tools/list
+  the cluster itself      kubectl --kubeconfig ${kubeconfig} get pods -n shop
+`;
+
+const openDoor = async (app: Awaited<ReturnType<typeof createApp>>, port: number | undefined) => {
+  try {
+    return await app.openHttp({ port: port ?? 8080 });
+  } catch (thrown) {
+    // Only the default port may give way; one that was asked for must not.
+    if (port !== undefined || !(thrown instanceof AppError) || !thrown.message.includes('in use')) throw thrown;
+    return app.openHttp({ port: 0 });
+  }
+};
+
+/** @returns the exit code */
+export const run = async (argv: readonly string[]): Promise<number> => {
+  const { values } = parseFlags(argv, { ...HELP_OPTION, once: { type: 'boolean' }, port: { type: 'string' } });
+  if (values['help'] === true) {
+    write(HELP);
+    return 0;
+  }
+  const port = values['port'] === undefined ? undefined : Number(values['port']);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new AppError('INVALID_ARGUMENT', '--port must be a port number.');
+  const stop = untilSignal();
+  const [{ createEmbeddedKubernetes }, { Client, StreamableHTTPClientTransport }] = await Promise.all([import('../embedded/kubernetes/index.ts'), import('@modelcontextprotocol/client')]);
+  const folder = await mkdtemp(join(tmpdir(), 'cloud-native-mcp-demo-'));
+  const cluster = createEmbeddedKubernetes();
+  const api = await cluster.listen();
+  const kubeconfig = join(folder, 'kubeconfig');
+  await writeFile(kubeconfig, cluster.kubeconfig('admin'), { mode: 0o600 });
+  const app = await createApp(await loadSettings({ env: {}, flags: { 'kubernetes.kubeconfig': kubeconfig, 'logging.level': 'warn' } }));
+  try {
+    const door = await openDoor(app, port);
+    write(`${paint(1, `${NAME} ${VERSION}`)}: an embedded Kubernetes at ${api.url}, this server at ${door.url}\n`);
+    const client = new Client({ name: 'demo', version: VERSION });
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${door.url}/api/aggregate/streamable-http`)));
+    await walk(client);
+    await client.close();
+    write(farewell(door.url, kubeconfig));
+    if (values['once'] !== true) {
+      write(`\n${paint(2, 'The server stays up. Ctrl-C ends it.')}\n`);
+      await stop;
+    }
+    await door.drain();
+  } finally {
+    await app.close();
+    await cluster.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+  return 0;
+};

@@ -96,18 +96,29 @@ export const streamableHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOpt
   return { handler, route: { POST: post, GET: notAllowed('POST'), DELETE: notAllowed('POST') }, close: () => handler.close() };
 };
 
+/** Nothing is sent before the result when nobody asked for it, so the answer stays one JSON body. */
+const withoutProgress = (body: unknown): unknown => {
+  const meta = isFields(body) && isFields(body['params']) ? body['params']['_meta'] : undefined;
+  if (!isFields(body) || !isFields(body['params']) || !isFields(meta)) return body;
+  const { progressToken: _, 'io.modelcontextprotocol/logLevel': __, ...rest } = meta;
+  return { ...body, params: { ...body['params'], _meta: rest } };
+};
+
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Both eras, always one JSON body: for clients and scripts that cannot read event streams. */
 export const plainHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions): Family => {
-  const modern = createMcpHandler(factory, { legacy: 'reject', responseMode: 'json', bus, onerror: (error) => report(error, 'http') });
+  const modern = createMcpHandler(factory, { legacy: 'reject', bus, onerror: (error) => report(error, 'http') });
   const post: Handle = async (exchange) => {
     const parsed = await parseBody(exchange, maxBodyBytes);
     if ('refusal' in parsed) return parsed.refusal;
-    const options = { parsedBody: parsed.body, authInfo: toAuthInfo(exchange) };
+    const body = withoutProgress(parsed.body);
+    const options = { parsedBody: body, authInfo: toAuthInfo(exchange) };
     // Scripts seldom send both media types; this family answers JSON whatever they accept.
     const headers = new Headers(exchange.request.headers);
     headers.set('accept', 'application/json, text/event-stream');
     const request = new Request(exchange.request.url, { method: 'POST', headers, signal: exchange.request.signal });
-    if (!(await isLegacyRequest(request, parsed.body))) return withStreamHeaders(await modern.fetch(request, options));
+    if (!(await isLegacyRequest(request, body))) return withStreamHeaders(await modern.fetch(request, options));
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
     const server = factory({ era: 'legacy', authInfo: options.authInfo, requestInfo: request });
     await server.connect(transport);
