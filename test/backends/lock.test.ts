@@ -1,9 +1,20 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { withLock } from './lock.ts';
+
+const cache = mkdtempSync(join(tmpdir(), 'cnmcp-lock-'));
+
+beforeAll(() => void vi.stubEnv('XDG_CACHE_HOME', cache));
+
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(cache, { recursive: true });
+});
 
 it('lets one holder work at a time', async () => {
   const name = `test-${randomUUID()}`;
