@@ -144,6 +144,16 @@ const toEntries = async (config: Config, env: Settings['env']): Promise<{ entrie
   return { entries: [...own, ...plugged], clusters };
 };
 
+/** Waits for the work, but not longer. */
+const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+};
+
 const createDirectory = (manager: Manager, selection: Selection, config: Config): Directory => ({
   profile: selection.profile,
   mode: selection.mode,
@@ -164,6 +174,10 @@ const createDirectory = (manager: Manager, selection: Selection, config: Config)
   hidden: () => [...selection.hidden].map(([tool, why]) => ({ tool, why })),
   serviceNames: () => manager.catalogues.map(({ name }) => name),
 });
+
+const MAX_SURFACES = 64;
+/** After the grace time, what was cancelled may still say so. */
+const LAST_WORDS_MS = 1000;
 
 const checkExposure = (config: Config): void => {
   const { host } = parseAddress(config.server.addr);
@@ -243,7 +257,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     toCaller: (c) => (c?.http?.authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     report,
   };
-  const surface = (profiles: readonly string[]): Surface => {
+  const surfaces = new Map<string, Surface>();
+  const buildSurface = (profiles: readonly string[]): Surface => {
     const selection = selectTools(manager.catalogues, {
       profiles,
       mode,
@@ -256,8 +271,18 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       tables: createWireTables(manager.catalogues, selection, { form: config.definitions.form, manyClusters: clusters > 1 }),
     };
   };
+  const surface = (profiles: readonly string[]): Surface => {
+    const key = profiles.join(',');
+    const known = surfaces.get(key) ?? buildSurface(profiles);
+    // Profiles come from requests too: only those that exist get here, but their combinations must not pile up.
+    if (surfaces.size < MAX_SURFACES) surfaces.set(key, known);
+    return known;
+  };
+  // An unknown profile stops the start.
+  surface(config.profiles);
   const serviceNames = manager.catalogues.map(({ name }) => name);
   const doors: { close(): Promise<void> }[] = [];
+  const httpDoors: HttpDoor[] = [];
   let isReady = false;
 
   const openHttpDoor = async ({ port }: { port?: number } = {}): Promise<HttpDoor> => {
@@ -295,18 +320,14 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     });
     isReady = true;
     doors.push(routes, door);
+    httpDoors.push(door);
     const grace = config.server.shutdownGraceSec * 1000;
     return {
       url: door.url,
       close: door.close,
       async drain() {
         isReady = false;
-        let timer: NodeJS.Timeout | undefined;
-        const late = new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, grace);
-        });
-        await Promise.race([door.drain(), late]);
-        clearTimeout(timer);
+        await within(grace, door.drain());
       },
     };
   };
@@ -329,6 +350,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       isReady = false;
       stopping.abort(new AppError('CANCELLED', 'The server stops.'));
       tasks.close();
+      await within(LAST_WORDS_MS, Promise.allSettled(httpDoors.map((door) => door.drain())));
       await Promise.allSettled(doors.map((door) => door.close()));
       await manager.shutdown();
     },

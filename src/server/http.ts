@@ -29,11 +29,14 @@ export interface HttpDoor {
   close(): Promise<void>;
 }
 
-const ENCODED_SEPARATOR = /%2f|%5c|%00|\/\.\.?(?:\/|$)|\/\/|\\/i;
+const SWEEP_MS = 50;
+const ENCODED_SEPARATOR = /%2f|%5c|%00|%2e|\/\.\.?(?:\/|$)|\/\/|\\/i;
 
-/** The path as the table knows it: a trailing slash is accepted; encoded, doubled and traversing paths match nothing. */
-const toPath = (pathname: string): string =>
-  ENCODED_SEPARATOR.test(pathname) ? '' : pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
+/** The path as the table knows it: a trailing slash is accepted; encoded, doubled and traversing paths match nothing, even when `raw` alone shows it. */
+const toPath = (pathname: string, raw: string = pathname): string => {
+  if (ENCODED_SEPARATOR.test(pathname) || ENCODED_SEPARATOR.test(raw.split('?', 1)[0] ?? '')) return '';
+  return pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
+};
 
 const createFetch = ({
   routes,
@@ -42,7 +45,7 @@ const createFetch = ({
   ...options
 }: HttpOptions): ((request: Request, node?: HttpExchange['node']) => Promise<Response>) => {
   const handle = compose<HttpExchange, Response>(httpPipeline(options), async (exchange) => {
-    const path = toPath(exchange.url.pathname);
+    const path = toPath(exchange.url.pathname, exchange.node?.incoming.url);
     const route = routes.table.get(path);
     if (route === undefined) return routes.hint(path);
     const handler = route[exchange.request.method];
@@ -57,7 +60,7 @@ const createFetch = ({
   };
   return async (request, node) => {
     const url = new URL(request.url);
-    const path = toPath(url.pathname);
+    const path = toPath(url.pathname, node?.incoming.url);
     const exchange: HttpExchange = {
       request,
       url,
@@ -105,8 +108,11 @@ export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
     url: `http://${host}:${address.port}`,
     async drain() {
       const done = stopListening();
+      // A connection turns idle when its last answer is out; nothing tells us, so we look.
+      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
       server.closeIdleConnections();
       await done;
+      clearInterval(sweep);
     },
     async close() {
       const done = stopListening();

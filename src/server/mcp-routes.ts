@@ -104,7 +104,8 @@ const withoutProgress = (body: unknown): unknown => {
   return { ...body, params: { ...body['params'], _meta: rest } };
 };
 
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Both eras, always one JSON body: for clients and scripts that cannot read event streams. */
 export const plainHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions): Family => {

@@ -1,6 +1,10 @@
 // Real clients of both library generations, in every negotiation mode, on every transport, against the built program.
 
-import { Client as ModernClient, SSEClientTransport as ModernSse, StreamableHTTPClientTransport as ModernHttp } from '@modelcontextprotocol/client';
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernHttp,
+  SSEClientTransport as ModernSse,
+} from '@modelcontextprotocol/client';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport as OldSse } from '@modelcontextprotocol/sdk/client/sse.js';
@@ -21,7 +25,11 @@ afterAll(async () => {
 });
 
 const toUrl = (path: string): URL => new URL(path, server.url);
-const stdio = () => ({ command: process.execPath, args: [PROGRAM, '--kubeconfig', cluster.kubeconfig], env: { PATH: process.env['PATH'] ?? '' } });
+const stdio = () => ({
+  command: process.execPath,
+  args: [PROGRAM, '--kubeconfig', cluster.kubeconfig],
+  env: { PATH: process.env['PATH'] ?? '' },
+});
 
 interface Session {
   list(): Promise<readonly string[]>;

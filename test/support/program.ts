@@ -45,9 +45,14 @@ const ENVIRONMENT = { PATH: process.env['PATH'] ?? '', HOME: tmpdir() };
 
 /** Starts the program on a free port and waits until it says where it listens. */
 export const startProgram = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Running> => {
-  const child = spawn(process.execPath, [PROGRAM, '--addr', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...ENVIRONMENT, ...env } });
+  const child = spawn(process.execPath, [PROGRAM, '--addr', '127.0.0.1:0', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...ENVIRONMENT, ...env },
+  });
   let stderr = '';
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal })),
+  );
   const url = await new Promise<string>((resolve, reject) => {
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
@@ -69,7 +74,11 @@ export const startProgram = async (args: readonly string[], env: Readonly<Record
 };
 
 /** Runs the program to its end. */
-export const runProgram = (args: readonly string[], env: Readonly<Record<string, string>> = {}, input?: string): Promise<{ code: number | null; stdout: string; stderr: string }> =>
+export const runProgram = (
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input?: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...ENVIRONMENT, ...env } });
     let stdout = '';
