@@ -4,20 +4,37 @@ import { impersonate } from './authentication.ts';
 import { type Attributes, forbidden, type User } from './authorization.ts';
 import type { RequestContext, ResourceContext, ResourceHandler, ServerParts } from './context.ts';
 import { negotiate, type Representation } from './negotiation.ts';
-import { isServedVersion, serveNonResource } from './non-resource.ts';
+import { isServedVersion, isUnderBuiltInGroup, serveNonResource } from './non-resource.ts';
 import { getObject, listObjects } from './read.ts';
 import { type RequestInfo, selectedName, toRequestInfo } from './request-info.ts';
 import { pageNotFound, respondFailure } from './respond.ts';
 import { methodNotAllowed, notServed } from './status.ts';
 import { serveSubresource } from './subresources.ts';
 import { watchObjects } from './watch.ts';
+import { createObject } from './write/create.ts';
+import { deleteCollection, deleteObject } from './write/delete.ts';
+import { patchObject, updateObject } from './write/update.ts';
 
 /** Handlers of whole resources by verb. */
 const VERB_HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   get: getObject,
   list: listObjects,
   watch: watchObjects,
+  create: createObject,
+  update: updateObject,
+  patch: patchObject,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
 };
+
+/** What the server warns of whenever it is used. */
+const DEPRECATIONS: Readonly<Record<string, string>> = {
+  '/v1/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  '/v1/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+};
+
+/** These need the name of an object in the path. */
+const NAMED_VERBS = new Set(['get', 'update', 'patch', 'delete']);
 
 const toAttributes = (user: User, info: RequestInfo): Attributes => {
   const isCollection = info.isResource && info.name === '';
@@ -38,7 +55,7 @@ const serveResource = (context: RequestContext): Promise<Response> => {
   const { info, server } = context;
   const resource = server.registry.find(info.group, info.version, info.resource);
   if (resource === undefined) {
-    if (!isServedVersion(context)) return Promise.resolve(pageNotFound());
+    if (!isServedVersion(context) && !isUnderBuiltInGroup(context)) return Promise.resolve(pageNotFound());
     throw notServed();
   }
   if (!resource.namespaced && info.namespace !== '' && resource.resource !== 'namespaces') throw notServed();
@@ -48,7 +65,9 @@ const serveResource = (context: RequestContext): Promise<Response> => {
 const dispatch = (context: ResourceContext): Promise<Response> => {
   const { info, resource } = context;
   if (info.subresource !== '') return serveSubresource(context);
-  if (!resource.verbs.includes(info.verb)) throw methodNotAllowed();
+  const takesName = resource.verbs.some((verb) => NAMED_VERBS.has(verb));
+  if (info.name !== '' && !takesName) throw notServed();
+  if (!resource.verbs.includes(info.verb) || (info.name === '' && NAMED_VERBS.has(info.verb))) throw methodNotAllowed();
   const handler = VERB_HANDLERS[info.verb];
   if (handler === undefined) throw methodNotAllowed();
   return handler(context);
@@ -57,20 +76,24 @@ const dispatch = (context: ResourceContext): Promise<Response> => {
 /** Answers a request; every failure becomes a Status, so this never rejects. */
 export const serve = async (server: ServerParts, request: Request, onUser: (user: User, info: RequestInfo) => void): Promise<Response> => {
   let representation: Representation | undefined;
+  const warnings: string[] = [];
   const answer = async (): Promise<Response> => {
     const url = new URL(request.url);
     const info = toRequestInfo(request, url);
     const known = server.authenticator.authenticate(request);
-    const user = impersonate(request, known, server.authorizer);
+    const user = impersonate(request, known, server.authorizer, toAttributes(known, info));
     onUser(user, info);
     const attributes = toAttributes(user, info);
     const { isAllowed, reason } = server.authorizer.decide(attributes);
     if (!isAllowed) throw forbidden(attributes, reason);
     representation = negotiate(request, url.searchParams);
-    const context = { server, request, info, user, representation };
+    const context = { server, request, info, user, representation, warnings };
+    const deprecation = DEPRECATIONS[`${info.group}/${info.version}/${info.resource}`];
+    if (info.isResource && deprecation !== undefined) warnings.push(deprecation);
     return info.isResource ? await serveResource(context) : await serveNonResource(context);
   };
   const response = await answer().catch((error: unknown) => respondFailure(request, error, representation));
   response.headers.set('audit-id', randomUUID());
+  for (const text of warnings) response.headers.append('warning', `299 - ${JSON.stringify(text)}`);
   return response;
 };

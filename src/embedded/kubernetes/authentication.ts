@@ -1,7 +1,7 @@
 // Who asks: a bearer token of one of four users, or nobody known; and whom they impersonate.
 import { randomBytes } from 'node:crypto';
 import { type Attributes, type Authorizer, forbidden, SUPERUSERS, type User } from './authorization.ts';
-import { StatusError, unauthorized } from './status.ts';
+import { badRequest, unauthorized } from './status.ts';
 
 export const USER_NAMES = ['admin', 'operator', 'viewer', 'nobody'] as const;
 
@@ -39,7 +39,9 @@ export class Authenticator {
     const header = request.headers.get('authorization');
     if (header === null) return ANONYMOUS;
     const token = /^bearer\s+(\S+)\s*$/i.exec(header)?.[1];
-    const user = token === undefined ? undefined : this.find(token);
+    // Other schemes are not this server's: it sees no credential.
+    if (token === undefined) return ANONYMOUS;
+    const user = this.find(token);
     if (user === undefined) throw unauthorized();
     return user;
   }
@@ -50,25 +52,52 @@ const EXTRA_PREFIX = 'impersonate-extra-';
 const splitHeader = (value: string | null): string[] => (value === null ? [] : value.split(',').map((part) => part.trim()));
 
 /** Takes on the user of the Impersonate-* headers, each of which needs the right to impersonate (apiserver, filters/impersonation). */
-export const impersonate = (request: Request, user: User, authorizer: Authorizer): User => {
-  const name = request.headers.get('impersonate-user');
+export const impersonate = (request: Request, user: User, authorizer: Authorizer, target: Attributes): User => {
+  const name = request.headers.get('impersonate-user') ?? '';
   const groups = splitHeader(request.headers.get('impersonate-group'));
-  const uid = request.headers.get('impersonate-uid');
+  const uid = request.headers.get('impersonate-uid') ?? '';
   const extra = readExtra(request.headers);
-  if (name === null) {
-    if (groups.length === 0 && uid === null && Object.keys(extra).length === 0) return user;
-    const why = `requested [${[...groups, ...(uid === null ? [] : [uid])].join(' ')}] without impersonating a user`;
-    throw new StatusError(500, 'InternalError', `Internal error occurred: ${why}`, { details: { causes: [{ message: why }] } });
+  const wanted: User = { name, uid, groups, extra };
+  if (name === '') {
+    if (groups.length === 0 && uid === '' && Object.keys(extra).length === 0) return user;
+    throw badRequest(`requested ${toGoText(wanted)} without impersonating a user name`);
   }
-  demand(authorizer, user, toUserAttributes(user, name));
-  for (const group of groups) demand(authorizer, user, { resource: 'groups', name: group });
-  if (uid !== null) demand(authorizer, user, { resource: 'uids', name: uid, group: 'authentication.k8s.io' });
-  for (const [key, values] of Object.entries(extra)) {
-    for (const value of values)
-      demand(authorizer, user, { resource: 'userextras', subresource: key, name: value, group: 'authentication.k8s.io' });
-  }
-  return { name, uid: uid ?? '', groups: withDefaultGroups(name, groups), extra };
+  // Since 1.36 a refusal names the narrower right, of which the wide one is a part.
+  if (!mayImpersonate(wanted, user, authorizer)) throw forbidden({ ...target, user, verb: `impersonate-on:user-info:${target.verb}` }, '');
+  return { name, uid, groups: withDefaultGroups(name, groups), extra };
 };
+
+/** The user as Go prints it. */
+const toGoText = ({ name, uid, groups, extra }: User): string => {
+  const list = (values: readonly string[]): string => `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}`;
+  const keys = Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`);
+  const extraText = keys.length === 0 ? 'map[string][]string(nil)' : `map[string][]string{${keys.join(', ')}}`;
+  return `&user.DefaultInfo{Name:${JSON.stringify(name)}, UID:${JSON.stringify(uid)}, Groups:${groups.length === 0 ? '[]string(nil)' : list(groups)}, Extra:${extraText}}`;
+};
+
+const mayImpersonate = ({ name, uid, groups, extra }: User, user: User, authorizer: Authorizer): boolean => {
+  const may = (wanted: Partial<Attributes>): boolean => authorizer.decide({ ...NOTHING, user, ...wanted }).isAllowed;
+  const group = 'authentication.k8s.io';
+  return (
+    may(toUserAttributes(name)) &&
+    groups.every((member) => may({ resource: 'groups', name: member })) &&
+    (uid === '' || may({ resource: 'uids', name: uid, group })) &&
+    Object.entries(extra).every(([key, values]) =>
+      values.every((value) => may({ resource: 'userextras', subresource: key, name: value, group })),
+    )
+  );
+};
+
+const NOTHING = {
+  verb: 'impersonate',
+  isResource: true,
+  group: '',
+  resource: '',
+  subresource: '',
+  namespace: '',
+  name: '',
+  path: '',
+} as const;
 
 const readExtra = (headers: Headers): Record<string, string[]> => {
   const extra: Record<string, string[]> = {};
@@ -78,27 +107,10 @@ const readExtra = (headers: Headers): Record<string, string[]> => {
   return extra;
 };
 
-const toUserAttributes = (_user: User, name: string): Partial<Attributes> => {
+const toUserAttributes = (name: string): Partial<Attributes> => {
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
   if (account === null) return { resource: 'users', name };
   return { resource: 'serviceaccounts', namespace: account[1] ?? '', name: account[2] ?? '' };
-};
-
-const demand = (authorizer: Authorizer, user: User, wanted: Partial<Attributes>): void => {
-  const attributes: Attributes = {
-    user,
-    verb: 'impersonate',
-    isResource: true,
-    group: '',
-    resource: '',
-    subresource: '',
-    namespace: '',
-    name: '',
-    path: '',
-    ...wanted,
-  };
-  const { isAllowed, reason } = authorizer.decide(attributes);
-  if (!isAllowed) throw forbidden(attributes, reason);
 };
 
 const withDefaultGroups = (name: string, groups: readonly string[]): string[] => {

@@ -97,13 +97,17 @@ export class Authorizer {
   /** Every rule that a user has in a namespace, cluster-wide ones included. */
   rulesFor(user: User, namespace: string): readonly GrantedRule[] {
     const all = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
-    const masters = user.groups.includes(SUPERUSERS)
+    const granted = this.#rules(user, namespace, []);
+    // A fresh cluster binds them to cluster-admin; without that binding they are as mighty.
+    const isUnbound =
+      user.groups.includes(SUPERUSERS) && !granted.some(({ rule }) => has(rule, 'verbs', '*') && has(rule, 'resources', '*'));
+    const masters = isUnbound
       ? [
           { rule: all, source: '' },
           { rule: { verbs: ['*'], nonResourceURLs: ['*'] }, source: '' },
         ]
       : [];
-    return [...masters, ...this.#rules(user, namespace, [])];
+    return [...masters, ...granted];
   }
 
   #rules(user: User, namespace: string, missing: string[]): GrantedRule[] {

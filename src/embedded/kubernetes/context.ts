@@ -24,6 +24,8 @@ export interface RequestContext {
   readonly info: RequestInfo;
   readonly user: User;
   readonly representation: Representation;
+  /** What the answer warns of, whatever becomes of the request. */
+  readonly warnings: string[];
 }
 
 export interface ResourceContext extends RequestContext {

@@ -6,6 +6,7 @@ import { type Resource, toGroupVersion } from './resources.ts';
 import { badRequest, StatusError } from './status.ts';
 import { columnsOf, type Row, toRows } from './table/index.ts';
 import type { PrintContext } from './table/printer.ts';
+import { toView } from './views.ts';
 
 const wholeTexts = new WeakMap<KubernetesObject, string>();
 const bareTexts = new WeakMap<KubernetesObject, string>();
@@ -52,10 +53,12 @@ const toListMetadata = (metadata: ListMetadata): string =>
     ...(metadata.remainingItemCount === undefined ? {} : { remainingItemCount: metadata.remainingItemCount }),
   });
 
-export const encodeList = (objects: readonly KubernetesObject[], metadata: ListMetadata, context: EncodeContext): string => {
+/** A list of stored objects in the form and the version that were asked for. */
+export const encodeList = (stored: readonly KubernetesObject[], metadata: ListMetadata, context: EncodeContext): string => {
   const { resource, representation } = context;
   const { view, viewVersion } = representation;
-  if (view === 'Table') return encodeTable(objects, metadata, context, { isList: true, hasHeaders: true });
+  if (view === 'Table') return encodeTable(stored, metadata, context, { isList: true, hasHeaders: true });
+  const objects = stored.map((object) => toView(object, resource));
   const meta = toListMetadata(metadata);
   if (view === 'PartialObjectMetadataList') {
     const items = objects.map((object) => encodeMetadata(object, viewVersion)).join(',');
@@ -65,19 +68,23 @@ export const encodeList = (objects: readonly KubernetesObject[], metadata: ListM
     throw notAcceptable(`you requested PartialObjectMetadata, but the requested object is a list (${goType(resource, resource.listKind)})`);
   const apiVersion = toGroupVersion(resource.group, resource.version);
   if (resource.custom !== undefined) {
+    // Custom lists are maps in the server: keys sorted, an empty token written out.
+    const listMeta = toListMetadata({ continue: '', ...metadata });
     const items = objects.map(encodeWhole).join(',');
-    return `{"apiVersion":${JSON.stringify(apiVersion)},"items":[${items}],"kind":${JSON.stringify(resource.listKind)},"metadata":${meta}}`;
+    return `{"apiVersion":${JSON.stringify(apiVersion)},"items":[${items}],"kind":${JSON.stringify(resource.listKind)},"metadata":${listMeta}}`;
   }
   const items = objects.map(encodeBare).join(',');
   return `{"kind":"${resource.listKind}","apiVersion":"${apiVersion}","metadata":${meta},"items":[${items}]}`;
 };
 
-export const encodeObject = (object: KubernetesObject, context: EncodeContext, hasHeaders = true): string => {
+/** One stored object in the form and the version that were asked for. */
+export const encodeObject = (stored: KubernetesObject, context: EncodeContext, hasHeaders = true): string => {
   const { view, viewVersion } = context.representation;
+  const object = toView(stored, context.resource);
   if (view === 'object') return encodeWhole(object);
   if (view === 'Table') {
     const { resourceVersion } = object.metadata;
-    return encodeTable([object], resourceVersion === undefined ? {} : { resourceVersion }, context, { isList: false, hasHeaders });
+    return encodeTable([stored], resourceVersion === undefined ? {} : { resourceVersion }, context, { isList: false, hasHeaders });
   }
   if (view === 'PartialObjectMetadata') return encodeMetadata(object, viewVersion);
   throw notAcceptable(
@@ -114,12 +121,31 @@ const encodeTable = (
   }
   const toObject = (object: KubernetesObject): string => {
     if (include === 'None') return 'null';
-    return include === 'Object' ? encodeWhole(object) : encodeMetadata(object, representation.viewVersion);
+    return include === 'Object' ? encodeWhole(toView(object, resource)) : encodeMetadata(toInternal(object), representation.viewVersion);
   };
   const rows = toRows(resource, objects, context, isList).map((row) => encodeRow(row, toObject(row.object)));
   const columns = JSON.stringify(hasHeaders ? columnsOf(resource) : null);
   const apiVersion = `meta.k8s.io/${representation.viewVersion}`;
   return `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${toListMetadata(metadata)},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}`;
+};
+
+const GENERATION_NOTE = 'deprecated.daemonset.template.generation';
+const internals = new WeakMap<KubernetesObject, KubernetesObject>();
+
+/** Tables are made of the server's own form, in which a DaemonSet has a field where its API has an annotation. */
+const toInternal = (object: KubernetesObject): KubernetesObject => {
+  const { annotations } = object.metadata;
+  if (annotations?.[GENERATION_NOTE] === undefined) return object;
+  const known = internals.get(object);
+  if (known !== undefined) return known;
+  const { [GENERATION_NOTE]: _generation, ...rest } = annotations;
+  const { annotations: _annotations, ...metadata } = object.metadata;
+  const internal = {
+    ...object,
+    metadata: { ...metadata, name: object.metadata.name, ...(Object.keys(rest).length === 0 ? {} : { annotations: rest }) },
+  };
+  internals.set(object, internal);
+  return internal;
 };
 
 const encodeRow = ({ cells, conditions }: Row, object: string): string => {

@@ -145,16 +145,19 @@ class Parser {
     if (open.text !== '(') throw refuse(`found '${open.text}' expected: '('`);
     const values: string[] = [];
     let isValueDue = true;
+    const first = this.#peek();
+    if (first.type !== 'identifier' && first.text !== ',' && first.text !== ')')
+      throw refuse(`found '${first.text}', expected: ',', ')' or identifier`);
     for (;;) {
       const token = this.#take();
       if (token.text === ')' && token.type === 'symbol') break;
       if (token.text === ',' && token.type === 'symbol') {
         if (isValueDue) values.push('');
         isValueDue = true;
-      } else if (token.type !== 'identifier') {
-        throw refuse(`found '${token.text}', expected: ',', or identifier`);
       } else if (!isValueDue) {
         throw refuse(`found '${token.text}', expected: ',' or ')'`);
+      } else if (token.type !== 'identifier') {
+        throw refuse(`found '${token.text}', expected: ',', or identifier`);
       } else {
         values.push(token.text);
         isValueDue = false;

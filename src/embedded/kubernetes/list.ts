@@ -41,6 +41,16 @@ export const parseRevision = (text: string): number => {
   return Number(text);
 };
 
+/** Outside of lists the server forgets to call a wrong revision a bad request: it is an error without a reason. */
+export const parseSingleRevision = (text: string): number => {
+  try {
+    return parseRevision(text);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    throw new StatusError(500, '', error.message.replace('invalid resource version: ', ''));
+  }
+};
+
 const forbidden = (field: string, message: string): StatusError =>
   invalid('meta.k8s.io', 'ListOptions', '', [{ reason: 'FieldValueForbidden', message: `Forbidden: ${message}`, field }]);
 
@@ -56,7 +66,18 @@ export const validateListOptions = (query: URLSearchParams, isWatch: boolean): v
     return;
   }
   if (match === '') return;
-  if (isWatch) throw forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+  if (isWatch) {
+    const unless = 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided';
+    const errors = [{ reason: 'FieldValueForbidden', message: unless, field: 'resourceVersionMatch' }];
+    if (match !== 'NotOlderThan') {
+      errors.push({
+        reason: 'FieldValueNotSupported',
+        message: `Unsupported value: "${match}": supported values: "NotOlderThan"`,
+        field: 'resourceVersionMatch',
+      });
+    }
+    throw invalid('meta.k8s.io', 'ListOptions', '', errors);
+  }
   if (revision === '') throw forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
   if ((query.get('continue') ?? '') !== '')
     throw forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
@@ -87,18 +108,18 @@ const encodeToken = ({ revision, start }: Token): string =>
 const badToken = (why: string): StatusError => badRequest(`invalid continue token: continue key is not valid: ${why}`);
 
 const readToken = (text: string): Json => {
-  const decoded = Buffer.from(text, 'base64url').toString();
+  const decoded = Buffer.from(text, 'base64url');
   try {
-    return parseJson(decoded);
+    return parseJson(decoded.toString());
   } catch {
-    throw badToken(`invalid character '${decoded.charAt(0)}' looking for beginning of value`);
+    throw badToken(`invalid character '${String.fromCharCode(decoded[0] ?? 0)}' looking for beginning of value`);
   }
 };
 
 const decodeToken = (text: string): Token => {
   const token = readToken(text);
   const [version, revision, start] = isObject(token) ? [at(token, 'v'), at(token, 'rv'), at(token, 'start')] : [];
-  if (version !== TOKEN_VERSION) throw badToken(`server does not recognize this encoded version "${String(version ?? '')}"`);
+  if (version !== TOKEN_VERSION) throw badToken(`server does not recognize this encoded version ${String(version ?? '')}`);
   if (typeof revision !== 'number' || revision === 0) throw badToken('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (typeof start !== 'string' || start === '') throw badToken('encoded start key empty (version meta.k8s.io/v1)');
   return { revision, start: start.replace(/^\//, '') };

@@ -15,7 +15,6 @@ interface LogOptions {
   readonly tailLines: number | undefined;
   readonly limitBytes: number | undefined;
   readonly since: number | undefined;
-  readonly stream: string;
 }
 
 /** Milliseconds between two looks for new lines while a log is followed. */
@@ -38,8 +37,6 @@ const parseTime = (text: string): number => {
   return time;
 };
 
-const STREAMS = ['All', 'Stdout', 'Stderr'];
-
 const faultsOf = (
   query: URLSearchParams,
   tailLines: number | undefined,
@@ -50,20 +47,17 @@ const faultsOf = (
   const add = (reason: string, field: string, message: string): void => {
     faults.push({ reason, field, message });
   };
-  const stream = query.get('stream') ?? 'All';
   if (tailLines !== undefined && tailLines < 0)
     add('FieldValueInvalid', 'tailLines', `Invalid value: ${tailLines}: must be greater than or equal to 0`);
   if (limitBytes !== undefined && limitBytes < 1)
     add('FieldValueInvalid', 'limitBytes', `Invalid value: ${limitBytes}: must be greater than 0`);
   if (sinceSeconds !== undefined && query.has('sinceTime')) {
-    add('FieldValueForbidden', '', 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified');
+    add('FieldValueForbidden', '[]', 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified');
   } else if (sinceSeconds !== undefined && sinceSeconds < 1) {
     add('FieldValueInvalid', 'sinceSeconds', `Invalid value: ${sinceSeconds}: must be greater than 0`);
   }
-  if (!STREAMS.includes(stream))
-    add('FieldValueNotSupported', 'stream', `Unsupported value: "${stream}": supported values: "All", "Stderr", "Stdout"`);
-  if (stream !== 'All' && tailLines !== undefined)
-    add('FieldValueForbidden', '', 'Forbidden: `tailLines` and specific `stream` are mutually exclusive for now');
+  // One stream alone needs the feature PodLogsQuerySplitStreams, which is off by default.
+  if (query.has('stream')) add('FieldValueForbidden', 'stream', 'Forbidden: may not be specified');
   return faults;
 };
 
@@ -82,12 +76,11 @@ const parseOptions = (query: URLSearchParams, pod: string, now: number): LogOpti
     tailLines,
     limitBytes,
     since: sinceSeconds === undefined ? (sinceTime === null ? undefined : parseTime(sinceTime)) : now - sinceSeconds * 1000,
-    stream: query.get('stream') ?? 'All',
   };
 };
 
 /** The container that is meant; a pod with several needs its name. */
-const chooseContainer = (pod: KubernetesObject, wanted: string): string => {
+export const chooseContainer = (pod: KubernetesObject, wanted: string): string => {
   const names = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((key) =>
     objectsAt(pod, 'spec', key).map((container) => textAt(container, 'name')),
   );
@@ -144,12 +137,10 @@ const createReader = (shop: Shop, pod: KubernetesObject, container: string, run:
   };
   return {
     read: (from, until) =>
-      logLines(shop, source, from, until)
-        .filter(({ stream }) => options.stream === 'All' || options.stream.toLowerCase() === stream)
-        .map((line) => {
-          const text = toLogText(source, line);
-          return options.hasTimestamps ? `${toTimestamp(line.at, text)} ${text}\n` : `${text}\n`;
-        }),
+      logLines(shop, source, from, until).map((line) => {
+        const text = toLogText(source, line);
+        return options.hasTimestamps ? `${toTimestamp(line.at, text)} ${text}\n` : `${text}\n`;
+      }),
   };
 };
 

@@ -1,5 +1,5 @@
 // `fieldsV1`: the set of fields that a manager owns, derived from what it wrote (structured-merge-diff's serialisation).
-import { isObject, type Json, type JsonObject, textAt } from './json.ts';
+import { isEqual, isObject, type Json, type JsonObject, textAt } from './json.ts';
 import type { ManagedFields } from './object.ts';
 
 /** Lists whose items are merged by keys; all other lists of objects are owned whole. */
@@ -130,4 +130,69 @@ export const lastWritten = (object: JsonObject): string => {
   const entries = isObject(metadata) && Array.isArray(metadata['managedFields']) ? metadata['managedFields'] : [];
   const times = entries.map((entry) => textAt(entry, 'time'));
   return [...times, textAt(metadata, 'creationTimestamp')].sort().at(-1) ?? '';
+};
+
+/** A set of fields as FieldsV1 writes it. */
+export type Fields = JsonObject;
+
+const listItems = (name: string, value: Json | undefined): Map<string, JsonObject> | undefined => {
+  if (!Array.isArray(value)) return undefined;
+  const items = value.filter(isObject);
+  const first = items[0];
+  const keys = first === undefined ? undefined : keysOf(name, first);
+  return keys === undefined ? undefined : new Map(items.map((item) => [toItemKey(keys, item), item]));
+};
+
+/** The fields of a value that differ from those of another; all of them when there is no other. */
+const changedFields = (name: string, value: Json, other: Json | undefined): Fields | undefined => {
+  if (other === undefined) return ofValue(name, value, false);
+  if (isEqual(value, other)) return undefined;
+  const items = listItems(name, value);
+  const otherItems = listItems(name, other);
+  if (items !== undefined && otherItems !== undefined) {
+    const changed = [...items].flatMap(([key, item]): [string, JsonObject][] => {
+      const before = otherItems.get(key);
+      const fields = before === undefined ? { '.': {}, ...toFields(item) } : writtenFields(item, before);
+      return Object.keys(fields).length === 0 ? [] : [[key, fields]];
+    });
+    return changed.length === 0 ? undefined : Object.fromEntries(changed);
+  }
+  if (!isObject(value) || !isObject(other) || ATOMIC.has(name)) return ofValue(name, value, false);
+  const fields = writtenFields(value, other);
+  return Object.keys(fields).length === 0 ? undefined : fields;
+};
+
+/** What a writer has written who made `value` out of `other`. */
+export const writtenFields = (value: JsonObject, other: JsonObject | undefined): Fields => {
+  if (other === undefined) return toFields(value);
+  const entries = Object.entries(value).flatMap(([name, item]): [string, JsonObject][] => {
+    if (item === undefined || item === null) return [];
+    const fields = changedFields(name, item, other[name] ?? undefined);
+    return fields === undefined ? [] : [[`f:${name}`, fields]];
+  });
+  return Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)));
+};
+
+/** Both sets together. */
+export const unionOf = (left: Fields, right: Fields): Fields => {
+  const union: Fields = { ...left };
+  for (const [key, value] of Object.entries(right)) {
+    const known = union[key];
+    union[key] = isObject(known) && isObject(value) ? unionOf(known, value) : value;
+  }
+  return union;
+};
+
+/** The left set without the fields of the right one. */
+export const differenceOf = (left: Fields, right: Fields): Fields => {
+  const difference: Fields = {};
+  for (const [key, value] of Object.entries(left)) {
+    const taken = right[key];
+    if (taken === undefined) difference[key] = value;
+    else if (isObject(value) && isObject(taken) && Object.keys(taken).length > 0 && Object.keys(value).length > 0) {
+      const rest = differenceOf(value, taken);
+      if (Object.keys(rest).length > 0) difference[key] = rest;
+    }
+  }
+  return difference;
 };

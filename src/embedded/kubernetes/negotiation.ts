@@ -63,7 +63,7 @@ export const negotiate = (request: Request, query: URLSearchParams): Representat
     if (as === undefined) return { ...plain, format };
     const version = parameters.get('v') ?? '';
     if (as === 'APIGroupDiscoveryList' && parameters.get('g') === 'apidiscovery.k8s.io') {
-      if (['v2', 'v2beta1'].includes(version)) return { ...plain, discovery: version };
+      if (version === 'v2') return { ...plain, discovery: version };
     } else if (isView(as) && parameters.get('g') === 'meta.k8s.io' && ['v1', 'v1beta1'].includes(version)) {
       return { ...plain, format, view: as, viewVersion: version };
     }

@@ -2,9 +2,8 @@
 import type { RequestContext } from './context.ts';
 import { aggregatedContentType, findApiGroup, findApiResourceList, toAggregated, toApiGroupList, toApiVersions } from './discovery.ts';
 import type { JsonObject } from './json.ts';
-import { toGroupVersion } from './resources.ts';
 import { pageNotFound, respond, respondPlain } from './respond.ts';
-import { methodNotAllowed } from './status.ts';
+import { methodNotAllowed, notServed } from './status.ts';
 
 /** GET /version of the release whose API is served. */
 export const VERSION = {
@@ -123,10 +122,11 @@ export const serveNonResource = async (context: RequestContext): Promise<Respons
   const [, root = '', ...rest] = path.split('/');
   if (root in ENDPOINT_CHECKS) return health(root, rest.join('/'), query);
   if (path === '/') return respond(request, { paths: paths(context) }, { representation });
-  if (path === '/version' || path === '/version/') return respond(request, { ...VERSION }, { representation });
+  if (path === '/version' || path === '/version/') return readOnly(method, () => respond(request, { ...VERSION }, { representation }));
   if (path === '/api' || path === '/api/') return readOnly(method, () => discoveryRoot(context, true));
   if (path === '/apis' || path === '/apis/') return readOnly(method, () => discoveryRoot(context, false));
   const document = root === 'api' || root === 'apis' ? apiDocument(context) : undefined;
+  if (document === undefined && isUnderBuiltInGroup(context)) throw notServed();
   return document === undefined ? pageNotFound() : readOnly(method, () => respond(request, document, { representation }));
 };
 
@@ -135,7 +135,15 @@ const readOnly = (method: string, answer: () => Promise<Response>): Promise<Resp
   return answer();
 };
 
-/** True when a group and version are served: below them unknown paths are refused with a Status, elsewhere in plain text. */
+/** True when a group and version are served. */
 export const isServedVersion = ({ server, info }: RequestContext): boolean => server.registry.hasVersion(info.group, info.version);
 
-export const groupVersionOf = ({ info }: RequestContext): string => toGroupVersion(info.group, info.version);
+/** Below the core and the built-in groups unknown paths are refused with a Status, elsewhere in plain text. */
+export const isUnderBuiltInGroup = ({ server, info }: RequestContext): boolean => {
+  const [, root = '', group = ''] = info.path.split('/');
+  if (root === 'api') return true;
+  return (
+    root === 'apis' &&
+    server.registry.all().some((resource) => resource.group === group && resource.custom === undefined && group !== 'metrics.k8s.io')
+  );
+};

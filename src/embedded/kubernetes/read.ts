@@ -1,11 +1,10 @@
 // GET of one object and of collections.
 import type { ResourceContext } from './context.ts';
 import { type EncodeContext, encodeList, encodeObject } from './encode.ts';
-import { listPage, parseRevision, tooLarge } from './list.ts';
+import { listPage, parseSingleRevision, tooLarge } from './list.ts';
 import type { KubernetesObject } from './object.ts';
 import { respondText } from './respond.ts';
 import { notFound } from './status.ts';
-import { toView } from './views.ts';
 
 export const toEncodeContext = ({ server, resource, representation, info }: ResourceContext): EncodeContext => ({
   now: server.clock(),
@@ -22,10 +21,10 @@ export const findObject = ({ server, resource, info }: ResourceContext): Kuberne
 };
 
 export const getObject = async (context: ResourceContext): Promise<Response> => {
-  const { request, representation, info, server, resource } = context;
-  const revision = parseRevision(info.query.get('resourceVersion') ?? '');
+  const { request, representation, info, server } = context;
+  const revision = parseSingleRevision(info.query.get('resourceVersion') ?? '');
   if (revision > server.store.revision) throw tooLarge(revision, server.store.revision);
-  const object = toView(findObject(context), resource);
+  const object = findObject(context);
   return respondText(request, encodeObject(object, toEncodeContext(context)), { representation });
 };
 
@@ -37,6 +36,5 @@ export const listObjects = async (context: ResourceContext): Promise<Response> =
     namespace: resource.namespaced ? info.namespace : '',
     query: info.query,
   });
-  const viewed = objects.map((object) => toView(object, resource));
-  return respondText(request, encodeList(viewed, metadata, toEncodeContext(context)), { representation });
+  return respondText(request, encodeList(objects, metadata, toEncodeContext(context)), { representation });
 };

@@ -68,9 +68,10 @@ export const toRequestInfo = (request: { readonly method: string }, url: URL): R
 };
 
 const readResource = (plain: RequestInfo, given: readonly string[]): RequestInfo => {
-  let parts = [...given];
+  // A slash at the end means nothing.
+  let parts = given.at(-1) === '' ? given.slice(0, -1) : [...given];
   let verb = VERBS[plain.method] ?? plain.verb;
-  if (parts[0] === '') return plain;
+  if (parts.length === 0 || parts[0] === '') return plain;
   if (parts[0] === 'watch' && parts.length > 1) {
     parts = parts.slice(1);
     verb = 'watch';

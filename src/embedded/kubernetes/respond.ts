@@ -1,7 +1,7 @@
 // Answers: JSON as the server writes it (one line, or indented for browsers and curl), YAML, gzip for large bodies.
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { stringify } from 'yaml';
+import { toBlockYaml } from './block-yaml.ts';
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts';
 import type { Representation } from './negotiation.ts';
 import { StatusError } from './status.ts';
@@ -21,7 +21,7 @@ interface RespondOptions {
 }
 
 /** YAML as the server makes it: keys sorted, because it goes through a map. */
-const toYaml = (text: string): string => stringify(sorted(parseJson(text)), { lineWidth: 0, aliasDuplicateObjects: false });
+const toYaml = (text: string): string => toBlockYaml(sorted(parseJson(text)));
 
 const sorted = (value: Json | undefined): Json => {
   if (Array.isArray(value)) return value.map(sorted);

@@ -1,11 +1,14 @@
 // What lies below an object: logs, status, scale and the rest, by resource and name.
 import type { ResourceContext, ResourceHandler } from './context.ts';
-import { getLog } from './logs.ts';
-import { getObject } from './read.ts';
-import { badRequest, methodNotAllowed, notServed, StatusError } from './status.ts';
+import { chooseContainer, getLog } from './logs.ts';
+import { findObject, getObject } from './read.ts';
+import { badRequest, methodNotAllowed, notFound, notServed, StatusError } from './status.ts';
+import { getScale, patchObject, updateObject, updateScale } from './write/update.ts';
 
 /** A client must ask for a WebSocket here; the embedded server does not speak it yet. */
-const upgrade: ResourceHandler = async ({ request, info }) => {
+const upgrade: ResourceHandler = async (context) => {
+  const { request, info } = context;
+  chooseContainer(findObject(context), info.query.get('container') ?? '');
   if (request.headers.get('upgrade') === null) throw badRequest('Upgrade request required');
   throw notOffered(`${info.resource}/${info.subresource}`);
 };
@@ -28,13 +31,18 @@ const anyResource: Readonly<Record<string, ResourceHandler>> = {
   'get status': getObject,
   'get ephemeralcontainers': getObject,
   'get resize': getObject,
+  'update status': updateObject,
+  'patch status': patchObject,
+  'get scale': getScale,
+  'update scale': updateScale,
+  'patch scale': updateScale,
 };
 
 /** Answers a request for a subresource; 404 when the resource has none of that name, 405 for a verb it does not take. */
 export const serveSubresource = (context: ResourceContext): Promise<Response> => {
   const { info, resource } = context;
   const subresource = resource.subresources.find(({ name }) => name === info.subresource);
-  if (subresource === undefined) throw notServed();
+  if (subresource === undefined) throw resource.custom === undefined ? notServed() : notFound(resource, info.name);
   if (!subresource.verbs.includes(info.verb)) throw methodNotAllowed();
   const handler = HANDLERS[`${info.verb} ${resource.resource}/${info.subresource}`] ?? anyResource[`${info.verb} ${info.subresource}`];
   if (handler === undefined) throw notOffered(`${info.verb} of ${resource.resource}/${info.subresource}`);

@@ -1,5 +1,5 @@
 // Objects as another API version shows them: the store keeps one form, and a few kinds are served in two.
-import { at, type JsonObject, objectsAt, textAt } from './json.ts';
+import { at, type JsonObject, objectAt, objectsAt, textAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
 import { type Resource, toGroupVersion } from './resources.ts';
 
@@ -54,10 +54,12 @@ const toAutoscalingV1 = (autoscaler: KubernetesObject): KubernetesObject => {
   const cpu = metrics.find(
     (metric) => textAt(metric, 'resource', 'name') === 'cpu' && at(metric, 'resource', 'target', 'averageUtilization') !== undefined,
   );
-  const current = objectsAt(autoscaler, 'status', 'currentMetrics').find((metric) => textAt(metric, 'resource', 'name') === 'cpu');
+  const statuses = objectsAt(autoscaler, 'status', 'currentMetrics');
+  const current = statuses.find((metric) => textAt(metric, 'resource', 'name') === 'cpu');
   const others = metrics.filter((metric) => metric !== cpu);
   const annotations = {
     ...autoscaler.metadata.annotations,
+    ...(statuses.length === 0 ? {} : { 'autoscaling.alpha.kubernetes.io/current-metrics': JSON.stringify(statuses.map(toMetricStatusV1)) }),
     ...(conditions === undefined ? {} : { 'autoscaling.alpha.kubernetes.io/conditions': JSON.stringify(conditions) }),
     ...(others.length === 0 ? {} : { 'autoscaling.alpha.kubernetes.io/metrics': JSON.stringify(others) }),
     ...(behavior === undefined ? {} : { 'autoscaling.alpha.kubernetes.io/behavior': JSON.stringify(behavior) }),
@@ -70,6 +72,16 @@ const toAutoscalingV1 = (autoscaler: KubernetesObject): KubernetesObject => {
     metadata: { ...autoscaler.metadata, annotations },
     spec: { ...spec, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) },
     status: { ...status, ...(used === undefined ? {} : { currentCPUUtilizationPercentage: used }) },
+  };
+};
+
+/** The older shape of a current metric: flat names. */
+const toMetricStatusV1 = (metric: JsonObject): JsonObject => {
+  const { name, current } = objectAt(metric, 'resource');
+  if (name === undefined) return metric;
+  return {
+    type: 'Resource',
+    resource: { name, currentAverageUtilization: at(current, 'averageUtilization'), currentAverageValue: at(current, 'averageValue') },
   };
 };
 

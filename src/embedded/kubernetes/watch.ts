@@ -2,13 +2,12 @@
 import type { ResourceContext } from './context.ts';
 import { encodeObject } from './encode.ts';
 import type { Json, JsonObject } from './json.ts';
-import { parseRevision, type Selection, tooLarge, toSelection, validateListOptions } from './list.ts';
+import { parseSingleRevision, type Selection, tooLarge, toSelection, validateListOptions } from './list.ts';
 import type { KubernetesObject } from './object.ts';
 import { toEncodeContext } from './read.ts';
 import { toGroupVersion } from './resources.ts';
 import { badRequest, StatusError } from './status.ts';
 import type { Change, ChangeType } from './store.ts';
-import { toView } from './views.ts';
 
 /** The server ends a watch after 30 to 60 minutes unless the client says otherwise. */
 const DEFAULT_TIMEOUT = 45 * 60_000;
@@ -47,12 +46,15 @@ class WatchStream {
   readonly #context: ResourceContext;
   readonly #selection: Selection;
   readonly #namespace: string;
+  /** Of the old path form `/watch/.../<name>`. */
+  readonly #name: string;
   #hasHeaders = true;
 
   constructor(context: ResourceContext) {
     this.#context = context;
     this.#selection = toSelection(context.info.query, context.resource);
     this.#namespace = context.resource.namespaced ? context.info.namespace : '';
+    this.#name = context.info.name;
   }
 
   get matches(): (object: KubernetesObject) => boolean {
@@ -60,7 +62,7 @@ class WatchStream {
   }
 
   isInNamespace({ metadata }: KubernetesObject): boolean {
-    return this.#namespace === '' || metadata.namespace === this.#namespace;
+    return (this.#namespace === '' || metadata.namespace === this.#namespace) && (this.#name === '' || metadata.name === this.#name);
   }
 
   encodeChange(change: Change): string {
@@ -70,8 +72,7 @@ class WatchStream {
   }
 
   encodeEvent(type: string, object: KubernetesObject): string {
-    const view = toView(object, this.#context.resource);
-    const text = encodeObject(view, toEncodeContext(this.#context), this.#hasHeaders);
+    const text = encodeObject(object, toEncodeContext(this.#context), this.#hasHeaders);
     this.#hasHeaders = false;
     return `{"type":"${type}","object":${text}}\n`;
   }
@@ -95,7 +96,7 @@ const INITIAL_EVENTS_END = { 'k8s.io/initial-events-end': 'true' };
 const firstEvents = (context: ResourceContext, stream: WatchStream): string => {
   const { server, resource, info } = context;
   const { query } = info;
-  const revision = parseRevision(query.get('resourceVersion') ?? '');
+  const revision = parseSingleRevision(query.get('resourceVersion') ?? '');
   if (revision > server.store.revision) throw tooLarge(revision, server.store.revision);
   const wantsInitial = query.get('sendInitialEvents') === 'true';
   const startsNow = query.get('sendInitialEvents') === 'false' && revision === 0;

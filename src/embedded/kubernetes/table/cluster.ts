@@ -2,6 +2,7 @@
 import { at, isTrueAt, type JsonObject, listAt, numberAt, objectAt, objectsAt, textAt, timeAt } from '../json.ts';
 import { toLabelSelector } from '../label-selector.ts';
 import type { KubernetesObject } from '../object.ts';
+import { hasCondition } from './pods.ts';
 import { ageOf, type Cell, type Printer, type Printers, text, toAge, toHumanDuration, toLoadBalancer, toShortList } from './printer.ts';
 
 const printIngress: Printer = (ingress, context): Cell[] => {
@@ -214,7 +215,25 @@ const printClaim: Printer = (claim, context): Cell[] => {
 
 const printNameAndAge: Printer = (object, context) => [object.metadata.name, ageOf(object, context)];
 
-/** Kinds without columns of their own, roles and custom resource definitions among them. */
+const printDefinition: Printer = (definition): Cell[] => {
+  const versions = objectsAt(definition, 'spec', 'versions')
+    .filter((version) => isTrueAt(version, 'served'))
+    .map((version) => `${textAt(version, 'name')}${isTrueAt(version, 'storage') ? '(storage)' : ''}`);
+  return [
+    definition.metadata.name,
+    textAt(definition, 'spec', 'scope'),
+    versions.sort().join(','),
+    textAt(definition, 'metadata', 'creationTimestamp'),
+    textAt(definition, 'spec', 'group'),
+    textAt(definition, 'spec', 'names', 'kind'),
+    listAt(definition, 'spec', 'names', 'shortNames')
+      .map((name) => text(name))
+      .join(','),
+    hasCondition(definition, 'Established'),
+  ];
+};
+
+/** Kinds without columns of their own, roles among them. */
 export const printDefault: Printer = (object) => [object.metadata.name, textAt(object, 'metadata', 'creationTimestamp')];
 
 export const CLUSTER_PRINTERS: Printers = {
@@ -259,6 +278,7 @@ export const CLUSTER_PRINTERS: Printers = {
   'flowschemas.flowcontrol.apiserver.k8s.io': printFlowSchema,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': printPriorityLevel,
   'apiservices.apiregistration.k8s.io': printApiService,
+  'customresourcedefinitions.apiextensions.k8s.io': printDefinition,
   'storageversionmigrations.storagemigration.k8s.io': printStorageMigration,
   'deviceclasses.resource.k8s.io': printNameAndAge,
   'resourceclaims.resource.k8s.io': printClaim,

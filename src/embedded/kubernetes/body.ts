@@ -1,0 +1,146 @@
+// Bodies of writes: decoded, of the right kind, without fields that the kind does not have.
+import { parse } from 'yaml';
+import type { ResourceContext } from './context.ts';
+import { isObject, type Json, type JsonObject, parseJson, textAt } from './json.ts';
+import type { KubernetesObject, ObjectMeta } from './object.ts';
+import { toGroupVersion } from './resources.ts';
+import { findTypeFault, prune, schemaOf } from './schema.ts';
+import { badRequest, type FieldError, invalid, unsupportedMediaType } from './status.ts';
+
+const ACCEPTED = ['application/json', 'application/yaml'];
+
+export interface Body {
+  readonly object: KubernetesObject;
+}
+
+export const mediaTypeOf = (request: Request): string => (request.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '';
+
+const toHex = (text: string): string => {
+  const hex = Buffer.from(text).toString('hex');
+  return hex.length > 60 ? `${hex.slice(0, 60)} ...` : hex;
+};
+
+const whyNotJson = (text: string): string =>
+  `json parse error: invalid character '${text.trimStart().charAt(0)}' looking for beginning of value (${toHex(text)})`;
+
+const parseYaml = (text: string): Json => {
+  try {
+    const value: Json = parse(text);
+    return value;
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: ${error instanceof Error ? error.message.split('\n')[0] : ''}`);
+  }
+};
+
+const parseText = (text: string, mediaType: string, kind: string): Json => {
+  if (mediaType === 'application/yaml') return parseYaml(text);
+  try {
+    const value: Json = JSON.parse(text);
+    return value;
+  } catch {
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; ${whyNotJson(text)}`);
+  }
+};
+
+/** The JSON value of a request's body; 415 when its media type is not one of those that the server reads. */
+export const readValue = async (request: Request, kind: string): Promise<Json> => {
+  const mediaType = mediaTypeOf(request);
+  // No media type, or that of a plain form, is taken for JSON only when there is none.
+  if (mediaType !== '' && !ACCEPTED.includes(mediaType)) throw unsupportedMediaType(ACCEPTED);
+  return parseText(await request.text(), mediaType, kind);
+};
+
+const goName = (kind: string, path: string): string => `${kind}.${path}`;
+
+/** Turns a decoded value into an object of the resource, or refuses it as the decoder does. */
+export const toTypedObject = (context: ResourceContext, value: Json): Body => {
+  const { resource, info } = context;
+  const apiVersion = toGroupVersion(resource.group, resource.version);
+  if (!isObject(value))
+    throw badRequest(`the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error`);
+  const kind = textAt(value, 'kind') || resource.kind;
+  const givenVersion = textAt(value, 'apiVersion') || apiVersion;
+  if (kind !== resource.kind || givenVersion !== apiVersion) throw wrongKind(kind, givenVersion, resource.kind, resource.group);
+  const schema = schemaOf(resource);
+  const fault = schema === undefined || resource.custom !== undefined ? undefined : findTypeFault(value, schema);
+  if (fault !== undefined) {
+    throw badRequest(
+      `${kind} in version "${resource.version}" cannot be handled as a ${kind}: json: cannot unmarshal ${fault.found} into Go struct field ${goName(kind, fault.path)} of type ${goType(fault.wanted)}`,
+    );
+  }
+  const { value: pruned, unknown } = schema === undefined ? { value, unknown: [] } : prune(value, schema);
+  context.warnings.push(...judgeUnknown(info.query, unknown, kind, resource.version));
+  return { object: { ...pruned, kind, apiVersion, metadata: toMetadata(pruned['metadata']) } };
+};
+
+const goType = (wanted: string): string =>
+  ({ boolean: 'bool', integer: 'int32', number: 'float64', array: '[]interface {}', object: 'map[string]interface {}' })[wanted] ?? wanted;
+
+const wrongKind = (kind: string, apiVersion: string, wanted: string, group: string): Error => {
+  const version = apiVersion.split('/').at(-1) ?? '';
+  const internal = group === '' ? 'core' : (group.split('.')[0] ?? '');
+  return badRequest(
+    `${kind} in version "${version}" cannot be handled as a ${wanted}: converting (${version}.${kind}) to (${internal}.${wanted}): unknown conversion`,
+  );
+};
+
+/** fieldValidation: Strict refuses unknown fields, Warn (the default) tells of them, Ignore drops them silently. */
+const judgeUnknown = (query: URLSearchParams, unknown: readonly string[], kind: string, version: string): readonly string[] => {
+  const mode = query.get('fieldValidation') || 'Warn';
+  if (!['Ignore', 'Warn', 'Strict'].includes(mode)) {
+    const message = `Unsupported value: "${mode}": supported values: "Ignore", "Strict", "Warn", ""`;
+    throw invalid('meta.k8s.io', 'CreateOptions', '', [{ reason: 'FieldValueNotSupported', message, field: 'fieldValidation' }]);
+  }
+  const texts = unknown.map((path) => `unknown field "${path}"`);
+  if (mode === 'Strict' && texts.length > 0) {
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${texts.join(', ')}`);
+  }
+  return mode === 'Warn' ? texts : [];
+};
+
+const toMetadata = (value: Json | undefined): ObjectMeta => {
+  const metadata = isObject(value) ? value : {};
+  return { ...metadata, name: textAt(metadata, 'name') };
+};
+
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+const SUBDOMAIN_HELP =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL_HELP =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+
+/** Roles may be called almost anything; namespaces and services are labels; the rest are subdomains. */
+const nameFault = (kind: string, name: string): string | undefined => {
+  if (/^(Cluster)?Role(Binding)?$/.test(kind)) return /[/%]|^\.{1,2}$/.test(name) ? `may not contain '/'` : undefined;
+  if (kind === 'Namespace' || kind === 'Service') {
+    if (name.length > 63) return 'must be no more than 63 bytes';
+    return LABEL.test(name) ? undefined : LABEL_HELP;
+  }
+  if (name.length > 253) return 'must be no more than 253 bytes';
+  return SUBDOMAIN.test(name) ? undefined : SUBDOMAIN_HELP;
+};
+
+/** 422 for a name that the kind does not allow. */
+export const validateName = (group: string, kind: string, name: string): void => {
+  const errors: FieldError[] = [];
+  if (name === '')
+    errors.push({ reason: 'FieldValueRequired', message: 'Required value: name or generateName is required', field: 'metadata.name' });
+  const fault = name === '' ? undefined : nameFault(kind, name);
+  if (fault !== undefined)
+    errors.push({ reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(name)}: ${fault}`, field: 'metadata.name' });
+  if (errors.length > 0) throw invalid(group, kind, name, errors);
+};
+
+/** Isolated: a JSON object of options, such as DeleteOptions; an absent body has none. */
+export const readOptions = async (request: Request): Promise<JsonObject> => {
+  const text = await request.text();
+  if (text.trim() === '') return {};
+  try {
+    const value = mediaTypeOf(request) === 'application/yaml' ? parseYaml(text) : parseJson(text);
+    return isObject(value) ? value : {};
+  } catch {
+    throw badRequest(`couldn't get version/kind; ${whyNotJson(text)}`);
+  }
+};

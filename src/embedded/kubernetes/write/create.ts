@@ -1,0 +1,112 @@
+// POST: a new object.
+import { readValue, toTypedObject, validateName } from '../body.ts';
+import type { ResourceContext, ResourceHandler } from '../context.ts';
+import { isObject, objectAt, objectsAt, textAt, toTime } from '../json.ts';
+import type { KubernetesObject } from '../object.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS } from '../resources.ts';
+import { REVIEWS } from '../reviews.ts';
+import { alreadyExists, badRequest, methodNotAllowed, notFound, StatusError } from '../status.ts';
+import { validateObject } from '../validate.ts';
+import { toCoreEvent } from '../views.ts';
+import { answerObject, commit } from './commit.ts';
+import { toCreated } from './prepare.ts';
+
+const NAMESPACES = { group: '', resource: 'namespaces' };
+
+/** New objects need a namespace that is there and stays. */
+const demandNamespace = ({ server, resource, info }: ResourceContext, name: string): void => {
+  if (!resource.namespaced) return;
+  const namespace = server.store.get('namespaces', '', info.namespace);
+  if (namespace === undefined) throw notFound(NAMESPACES, info.namespace);
+  if (namespace.metadata.deletionTimestamp === undefined) return;
+  const message = `unable to create new content in namespace ${info.namespace} because it is being terminated`;
+  const qualified = resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
+  throw new StatusError(403, 'Forbidden', `${qualified} "${name}" is forbidden: ${message}`, {
+    details: {
+      name,
+      group: resource.group,
+      kind: resource.resource,
+      causes: [{ reason: 'NamespaceTerminating', message: `namespace ${info.namespace} is being terminated`, field: 'metadata.namespace' }],
+    },
+  });
+};
+
+/** A free address of the range 10.96.0.0/16, as the allocator finds one. */
+const freeAddress = ({ server }: ResourceContext): string => {
+  const used = new Set(server.store.all('services').map((service) => textAt(service, 'spec', 'clusterIP')));
+  for (let number = 0x8000; number < 0xffff; number += 1) {
+    const address = `10.96.${number >> 8}.${number & 0xff}`;
+    if (!used.has(address)) return address;
+  }
+  throw new StatusError(500, 'InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full', { details: {} });
+};
+
+const withServiceAddress = (context: ResourceContext, object: KubernetesObject): KubernetesObject => {
+  const spec = objectAt(object, 'spec');
+  if (context.resource.storage !== 'services' || textAt(spec, 'clusterIP') !== '' || spec['type'] === 'ExternalName') return object;
+  const clusterIP = freeAddress(context);
+  return { ...object, spec: { ...spec, clusterIP, clusterIPs: [clusterIP] } };
+};
+
+/** A definition is served at once: its names are accepted and it is established. */
+const withEstablishment = (context: ResourceContext, object: KubernetesObject): KubernetesObject => {
+  if (context.resource.storage !== CUSTOM_RESOURCE_DEFINITIONS) return object;
+  const time = toTime(context.server.clock());
+  const spec = objectAt(object, 'spec');
+  const given = objectAt(spec, 'names');
+  const kind = textAt(given, 'kind');
+  const names = {
+    ...given,
+    singular: textAt(given, 'singular') || kind.toLowerCase(),
+    listKind: textAt(given, 'listKind') || `${kind}List`,
+  };
+  const stored = objectsAt(spec, 'versions').find((version) => version['storage'] === true);
+  const status = {
+    conditions: [
+      { type: 'NamesAccepted', status: 'True', lastTransitionTime: time, reason: 'NoConflicts', message: 'no conflicts found' },
+      {
+        type: 'Established',
+        status: 'True',
+        lastTransitionTime: time,
+        reason: 'InitialNamesAccepted',
+        message: 'the initial names have been accepted',
+      },
+    ],
+    acceptedNames: names,
+    storedVersions: [textAt(stored, 'name')],
+  };
+  return {
+    ...object,
+    spec: { ...spec, names, conversion: isObject(spec['conversion']) ? spec['conversion'] : { strategy: 'None' } },
+    status,
+  };
+};
+
+const refuseForeign = ({ resource, info }: ResourceContext, { metadata }: KubernetesObject): void => {
+  const { namespace, resourceVersion } = metadata;
+  if (resource.namespaced && namespace !== undefined && namespace !== '' && namespace !== info.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  if (resourceVersion !== undefined && resourceVersion !== '')
+    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
+};
+
+export const createObject: ResourceHandler = async (context) => {
+  const { resource, request, server, info } = context;
+  const qualified = resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
+  const review = REVIEWS[qualified];
+  if (review !== undefined) return review(context);
+  if (info.name !== '' || (resource.namespaced && info.namespace === '')) throw methodNotAllowed();
+  const { object: given } = toTypedObject(context, await readValue(request, resource.kind));
+  refuseForeign(context, given);
+  demandNamespace(context, given.metadata.name);
+  const stored = qualified === 'events.events.k8s.io' ? toCoreEvent(given) : given;
+  const created = withEstablishment(context, withServiceAddress(context, toCreated(context, stored)));
+  validateName(resource.group, resource.kind, created.metadata.name);
+  validateObject(resource, created);
+  if (server.store.get(resource.storage, created.metadata.namespace ?? '', created.metadata.name) !== undefined) {
+    throw alreadyExists(resource, created.metadata.name);
+  }
+  const result = commit(context, created, { previous: undefined });
+  return answerObject(context, result, 201);
+};
