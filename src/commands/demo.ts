@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Client as McpClient } from '@modelcontextprotocol/client';
 import { createApp, loadSettings } from '../app.ts';
 import { AppError } from '../kit/errors.ts';
+import { NAME, VERSION } from '../version.ts';
 import { HELP_OPTION, parseFlags } from './options.ts';
 import { untilSignal } from './signals.ts';
-import { NAME, VERSION } from '../version.ts';
 
 const HELP = `Usage: demo [--once] [--port N]
 
@@ -29,11 +29,36 @@ interface Step {
 
 const STEPS: readonly Step[] = [
   { say: 'What is connected, and what may I do?', tool: 'platform_status', arguments: {}, lines: 8 },
-  { say: 'Customers cannot pay. What is broken in the shop?', tool: 'kubernetes_find_problems', arguments: { namespace: 'shop' }, lines: 24 },
-  { say: 'What did the last rollout of payment change?', tool: 'kubernetes_get_resource', arguments: { kind: 'deployment', name: 'payment', namespace: 'shop', view: 'rollout' }, lines: 18 },
-  { say: 'And what does payment say?', tool: 'kubernetes_get_logs', arguments: { name: 'deployment/payment', namespace: 'shop', grep: 'timeout|heap', limit: 2 }, lines: 14 },
-  { say: 'Is anybody else short of memory?', tool: 'kubernetes_get_usage', arguments: { namespace: 'shop', scope: 'workload', sortBy: '-memory.percent', limit: 5 }, lines: 12 },
-  { say: 'Does traffic still reach payment?', tool: 'kubernetes_check_network', arguments: { to: 'service/payment', from: 'deployment/checkout', namespace: 'shop' }, lines: 14 },
+  {
+    say: 'Customers cannot pay. What is broken in the shop?',
+    tool: 'kubernetes_find_problems',
+    arguments: { namespace: 'shop' },
+    lines: 24,
+  },
+  {
+    say: 'What did the last rollout of payment change?',
+    tool: 'kubernetes_get_resource',
+    arguments: { kind: 'deployment', name: 'payment', namespace: 'shop', view: 'rollout' },
+    lines: 18,
+  },
+  {
+    say: 'And what does payment say?',
+    tool: 'kubernetes_get_logs',
+    arguments: { name: 'deployment/payment', namespace: 'shop', grep: 'timeout|heap', limit: 2 },
+    lines: 14,
+  },
+  {
+    say: 'Is anybody else short of memory?',
+    tool: 'kubernetes_get_usage',
+    arguments: { namespace: 'shop', scope: 'workload', sortBy: '-memory.percent', limit: 5 },
+    lines: 12,
+  },
+  {
+    say: 'Does traffic still reach payment?',
+    tool: 'kubernetes_check_network',
+    arguments: { to: 'service/payment', from: 'deployment/checkout', namespace: 'shop' },
+    lines: 14,
+  },
 ];
 
 const isTerminal = process.stdout.isTTY === true;
@@ -96,9 +121,13 @@ export const run = async (argv: readonly string[]): Promise<number> => {
     return 0;
   }
   const port = values['port'] === undefined ? undefined : Number(values['port']);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536)) throw new AppError('INVALID_ARGUMENT', '--port must be a port number.');
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65_536))
+    throw new AppError('INVALID_ARGUMENT', '--port must be a port number.');
   const stop = untilSignal();
-  const [{ createEmbeddedKubernetes }, { Client, StreamableHTTPClientTransport }] = await Promise.all([import('../embedded/kubernetes/index.ts'), import('@modelcontextprotocol/client')]);
+  const [{ createEmbeddedKubernetes }, { Client, StreamableHTTPClientTransport }] = await Promise.all([
+    import('../embedded/kubernetes/index.ts'),
+    import('@modelcontextprotocol/client'),
+  ]);
   const folder = await mkdtemp(join(tmpdir(), 'cloud-native-mcp-demo-'));
   const cluster = createEmbeddedKubernetes();
   const api = await cluster.listen();

@@ -35,6 +35,10 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   }
   const settings = await toSettings(flags);
   const app = await createApp(settings);
+  // One stray failure must not end a server that others are using.
+  process.on('unhandledRejection', (reason) =>
+    app.logger.error({ fault: reason instanceof Error ? reason.stack : String(reason) }, 'internal fault'),
+  );
   for (const warning of settings.warnings) app.logger.warn({}, warning);
   try {
     await (toMode(settings) === 'http' ? serveHttp(app) : serveStdio(app));

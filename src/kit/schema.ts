@@ -67,8 +67,18 @@ export const toWireInput = (schema: JsonSchema, { complete, hide }: { complete: 
   };
 };
 
+/** Hosts need the main keys to know what comes; more would cost tokens and forbid nothing. */
+const MAX_OUTPUT_KEYS = 14;
+
 /** Output schema as sent: the top-level keys, all optional, so that every phase and error conforms. */
 export const toWireOutput = (schema: JsonSchema): JsonSchema => {
   const properties = isObject(schema['properties']) ? schema['properties'] : {};
-  return { type: 'object', properties: Object.fromEntries(Object.keys(properties).map((name) => [name, {}])) };
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.keys(properties)
+        .slice(0, MAX_OUTPUT_KEYS)
+        .map((name) => [name, {}]),
+    ),
+  };
 };

@@ -17,6 +17,10 @@ export interface ServiceSlot {
 }
 
 export const services = {
-  platform: { config: platformConfig, load: async () => (await import('./platform/index.ts')).platform, find: () => ({ configured: true }) },
+  platform: {
+    config: platformConfig,
+    load: async () => (await import('./platform/index.ts')).platform,
+    find: () => ({ configured: true }),
+  },
   kubernetes: { config: kubernetesConfig, load: async () => (await import('./kubernetes/index.ts')).kubernetes, find: findKubernetes },
 } as const satisfies Record<string, ServiceSlot>;

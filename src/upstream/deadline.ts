@@ -70,6 +70,8 @@ export const formatSeconds = (milliseconds: number): string =>
 /** Waits for work that others wait for too: whoever is cancelled leaves alone, the work goes on. */
 export const abandonable = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
+    // With nobody left to wait for it, a failure of the shared work must not end the process.
+    promise.catch(() => {});
     if (signal.aborted) return reject(signal.reason);
     const leave = () => reject(signal.reason);
     signal.addEventListener('abort', leave, { once: true });

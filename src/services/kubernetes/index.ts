@@ -5,6 +5,7 @@ import { toAppError } from '../../kit/errors.ts';
 import { defineService } from '../../kit/service.ts';
 import { kubernetesConfig } from './config.ts';
 import type { Kubernetes } from './kubernetes.ts';
+import { completions, prompts, templates } from './parts.ts';
 import { createKubernetesTargets } from './targets.ts';
 import access from './tools/access.ts';
 import events from './tools/events.ts';
@@ -12,6 +13,7 @@ import explain from './tools/explain.ts';
 import get from './tools/get.ts';
 import list from './tools/list.ts';
 import logs from './tools/logs.ts';
+import problems from './tools/problems.ts';
 import proxy from './tools/proxy.ts';
 import usage from './tools/usage.ts';
 import wait from './tools/wait.ts';
@@ -58,7 +60,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...proxy, ...usage, ...wait],
+  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...problems, ...proxy, ...usage, ...wait],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,
@@ -75,4 +77,7 @@ export const kubernetes = defineService({
   ping,
   close: ({ targets }) => targets.close(),
   clusters: readClusters,
+  templates,
+  prompts,
+  completions,
 });

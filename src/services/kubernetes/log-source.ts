@@ -18,6 +18,8 @@ export interface LogSource {
 }
 
 export interface LogSources {
+  /** The pods that are read. */
+  readonly pods: readonly KubeObject[];
   readonly sources: readonly LogSource[];
   /** Containers of these pods that are not read. */
   readonly otherContainers: readonly string[];
@@ -151,5 +153,11 @@ export const findLogSources = async (
   });
   const chosen = new Set(sources.map((source) => source.container));
   const all = new Set(read.flatMap((pod) => [...namesOf(pod).init, ...namesOf(pod).main]));
-  return { sources, otherContainers: [...all].filter((one) => !chosen.has(one)), otherPods: pods.slice(MAX_PODS).map(nameOf), notes };
+  return {
+    pods: read,
+    sources,
+    otherContainers: [...all].filter((one) => !chosen.has(one)),
+    otherPods: pods.slice(MAX_PODS).map(nameOf),
+    notes,
+  };
 };

@@ -66,7 +66,12 @@ const readPages = async (
   };
 };
 
-const inParallel = async <Item, Result>(items: readonly Item[], most: number, work: (item: Item) => Promise<Result>): Promise<Result[]> => {
+/** Work on many items, a few at a time; results in the order of the items. */
+export const inParallel = async <Item, Result>(
+  items: readonly Item[],
+  most: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> => {
   const results: Result[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {

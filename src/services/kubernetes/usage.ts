@@ -167,7 +167,7 @@ const sumRows = (name: string, namespace: string | undefined, rows: readonly Usa
 });
 
 /** `deployment/web` of a pod, by its owner; a ReplicaSet is named after its Deployment and a hash. */
-const workloadOf = (pod: KubeObject): string => {
+export const workloadOf = (pod: KubeObject): string => {
   const owner = metadataOf(pod).owners.find(({ controller }) => controller);
   if (owner === undefined) return `pod/${nameOf(pod)}`;
   const hash = mapAt(pod, 'metadata', 'labels')['pod-template-hash'];

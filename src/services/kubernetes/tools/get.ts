@@ -55,6 +55,17 @@ const output = z.object({
   revisions: z.array(z.record(z.string(), anything)),
   yaml: z.string(),
   fields: z.record(z.string(), anything),
+  labels: z.string(),
+  replicas: z.record(z.string(), anything),
+  ownerChain: z.array(z.string()),
+  services: z.array(z.string()),
+  autoscaler: z.array(z.string()),
+  disruptionBudgets: z.array(z.string()),
+  quota: z.array(z.string()),
+  endpoints: z.record(z.string(), anything),
+  allocation: z.record(z.string(), anything),
+  volumes: z.array(z.string()),
+  allConditions: z.array(z.record(z.string(), anything)),
 });
 
 interface GetCall {
@@ -165,7 +176,7 @@ export default [
     effect: 'read',
     cacheFor: '2s',
     input,
-    output: output.loose(),
+    output,
     run: async (args, service, ctx) => {
       const { client, cluster } = await openCluster(service, args.cluster);
       const { resource, subresource } = await client.resolveKind(args.kind, ctx);

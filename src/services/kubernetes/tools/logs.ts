@@ -11,6 +11,7 @@ import type { Answer, NextCall } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
 import type { KubernetesClient } from '../client.ts';
 import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import { learnSecrets } from '../learn-secrets.ts';
 import { createPatterns, type KeptLine, type Reading, readLines } from '../log-lines.ts';
 import { findLogSources, type LogSource, type LogSources } from '../log-source.ts';
 import type { LogStream } from '../logs.ts';
@@ -306,6 +307,7 @@ export default [
             empty: { reason: 'no_match', detail: `${args.name} has no pods now.` },
             next: [{ tool: 'kubernetes_list_events', arguments: { namespace: scope, name: args.name }, why: 'why there is none' }],
           };
+        await learnSecrets(found.pods, client, service, ctx);
         const patterns = args.view === 'patterns' ? createPatterns() : undefined;
         const streams = await readSources(client, found.sources, scope, plan, patterns?.observe);
         return answer(streams, found, head, plan, patterns);

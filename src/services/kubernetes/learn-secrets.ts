@@ -1,0 +1,66 @@
+// Workloads write their secrets into logs. The values of the Secrets that a pod uses are learnt before its log is read, so that they are masked there.
+
+import type { CallContext } from '../../kit/context.ts';
+import { toAppError } from '../../kit/errors.ts';
+import type { KubernetesClient } from './client.ts';
+import type { Kubernetes } from './kubernetes.ts';
+import { type KubeObject, listAt, namespaceOf, textAt } from './objects.ts';
+import { toSafe } from './present.ts';
+import { RESOURCES } from './resources.ts';
+
+const KEEP_MS = 60_000;
+/** Without the right to read Secrets, asking again soon would only fill the cluster's audit log. */
+const FORBIDDEN_KEEP_MS = 600_000;
+const MAX_SECRETS = 20;
+
+interface Memory {
+  readonly learntAt: Map<string, number>;
+  forbiddenAt: number;
+}
+
+const memories = new WeakMap<KubernetesClient, Memory>();
+
+const namesOf = (pod: KubeObject): string[] => {
+  const containers = [...listAt(pod, 'spec', 'initContainers'), ...listAt(pod, 'spec', 'containers')];
+  const names = [
+    ...containers.flatMap((container) => listAt(container, 'env').map((variable) => textAt(variable, 'valueFrom', 'secretKeyRef', 'name'))),
+    ...containers.flatMap((container) => listAt(container, 'envFrom').map((source) => textAt(source, 'secretRef', 'name'))),
+    ...listAt(pod, 'spec', 'volumes').map((volume) => textAt(volume, 'secret', 'secretName')),
+    ...listAt(pod, 'spec', 'volumes').flatMap((volume) =>
+      listAt(volume, 'projected', 'sources').map((source) => textAt(source, 'secret', 'name')),
+    ),
+  ];
+  return [...new Set(names.filter((name) => name !== undefined))];
+};
+
+/** Learns what may be read; nothing of it is shown. Refusals cost nothing but the masking. */
+export const learnSecrets = async (
+  pods: readonly KubeObject[],
+  client: KubernetesClient,
+  service: Kubernetes,
+  { signal, now }: CallContext,
+): Promise<void> => {
+  const memory = memories.get(client) ?? { learntAt: new Map<string, number>(), forbiddenAt: Number.NEGATIVE_INFINITY };
+  memories.set(client, memory);
+  if (now() - memory.forbiddenAt < FORBIDDEN_KEEP_MS) return;
+  const wanted = new Map(
+    pods.flatMap((pod) => namesOf(pod).map((name) => [`${namespaceOf(pod)}/${name}`, { name, namespace: namespaceOf(pod) }] as const)),
+  );
+  const fresh = [...wanted]
+    .filter(([key]) => now() - (memory.learntAt.get(key) ?? Number.NEGATIVE_INFINITY) >= KEEP_MS)
+    .slice(0, MAX_SECRETS);
+  const learn = async ([key, address]: (typeof fresh)[number]): Promise<void> => {
+    try {
+      const secret = await client.find(RESOURCES.secrets, { ...address, signal });
+      // Making it safe to show is what teaches the redactor.
+      if (secret !== undefined) toSafe({ ...secret, apiVersion: 'v1', kind: 'Secret' }, service);
+      memory.learntAt.set(key, now());
+    } catch (thrown) {
+      const { code } = toAppError(thrown);
+      if (code === 'CANCELLED' || code === 'DEADLINE_EXCEEDED') throw thrown;
+      if (code === 'FORBIDDEN') memory.forbiddenAt = now();
+    }
+  };
+  await Promise.all(fresh.map(learn));
+  if (memory.learntAt.size > 1000) memory.learntAt.clear();
+};

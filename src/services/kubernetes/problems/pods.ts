@@ -1,0 +1,80 @@
+// What the checks of pods share: containers with their states, and how much of a workload still works.
+
+import { humanDuration } from '../duration.ts';
+import { conditionOf, type Fields, isTrue, type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt, timeAt } from '../objects.ts';
+import type { Problem, Ref, Severity } from './problem.ts';
+import { isDeleted, isFinished, type Snapshot } from './snapshot.ts';
+
+/** A container of one pod: as wanted and as it is. */
+export interface Container {
+  readonly pod: KubeObject;
+  readonly name: string;
+  readonly spec: Fields;
+  readonly status: Fields;
+}
+
+/** Containers of a pod that have a status, init containers first. */
+export const containersOf = (pod: KubeObject): readonly Container[] => {
+  const specs = [...listAt(pod, 'spec', 'initContainers'), ...listAt(pod, 'spec', 'containers')];
+  const statuses = [...listAt(pod, 'status', 'initContainerStatuses'), ...listAt(pod, 'status', 'containerStatuses')];
+  return statuses.map((status) => {
+    const name = textAt(status, 'name') ?? '';
+    return { pod, name, status, spec: specs.find((spec) => textAt(spec, 'name') === name) ?? {} };
+  });
+};
+
+/** Pods that should be at work: neither ended nor being deleted. */
+export const activePods = (cluster: Snapshot): readonly KubeObject[] =>
+  cluster.list('pods').filter((pod) => !isFinished(pod) && !isDeleted(pod));
+
+export const waitingReason = ({ status }: Container): string | undefined => textAt(status, 'state', 'waiting', 'reason');
+export const waitingMessage = ({ status }: Container): string | undefined => textAt(status, 'state', 'waiting', 'message');
+
+export interface Ended {
+  readonly reason: string;
+  readonly exitCode: number;
+  readonly at: number | undefined;
+}
+
+/** How the container ended last, also when it runs again. */
+export const lastEnd = ({ status }: Container): Ended | undefined => {
+  for (const path of [
+    ['state', 'terminated'],
+    ['lastState', 'terminated'],
+  ]) {
+    const exitCode = numberAt(status, ...path, 'exitCode');
+    if (exitCode !== undefined) {
+      return { exitCode, reason: textAt(status, ...path, 'reason') ?? 'Error', at: timeAt(status, ...path, 'finishedAt') };
+    }
+  }
+  return undefined;
+};
+
+export const podRef = (pod: KubeObject): Ref => ({ kind: 'pod', name: nameOf(pod), namespace: namespaceOf(pod) });
+export const isPodReady = (pod: KubeObject): boolean => isTrue(pod, 'Ready');
+export const agoText = (time: number | undefined, now: number): string => (time === undefined ? '' : ` ${humanDuration(now - time)} ago`);
+
+/** Critical when the workload gives less than it must: no ready pod, or a Deployment below its minimum. */
+export const severityOf = (cluster: Snapshot, owner: Ref): Severity => {
+  const object = cluster.workload(owner);
+  if (owner.kind === 'job' || owner.kind === 'cronjob') return 'warning';
+  const isBelow = object !== undefined && conditionOf(object, 'Available')?.status === 'False';
+  const pods = cluster.podsOf(owner);
+  return isBelow || !pods.some(isPodReady) ? 'critical' : 'warning';
+};
+
+/** `1 of 3 pods`. */
+export const shareOf = (cluster: Snapshot, owner: Ref, affected: number): string => {
+  const all = cluster.podsOf(owner).filter((pod) => !isFinished(pod)).length;
+  return owner.kind === 'pod' ? 'the pod' : `${affected} of ${Math.max(all, affected)} pods`;
+};
+
+export const logsOf = (pod: KubeObject, container: string, previous: boolean): Problem['next'] => ({
+  tool: 'kubernetes_get_logs',
+  arguments: { name: nameOf(pod), namespace: namespaceOf(pod), container, ...(previous ? { previous } : {}) },
+});
+
+export const lookAt = (ref: Ref, view: 'describe' | 'rollout'): Problem['next'] => ({
+  tool: 'kubernetes_get_resource',
+  arguments: { kind: ref.kind, name: ref.name, ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }), view },
+});

@@ -1,0 +1,79 @@
+// Probes: containers that run and are not ready, and probes that the kubelet reports as failing.
+
+import type { KubeEvent } from '../events.ts';
+import { booleanAt, conditionOf, type KubeObject, nameOf, timeAt, valueAt } from '../objects.ts';
+import { activePods, agoText, containersOf, isPodReady, lookAt, podRef, severityOf, shareOf } from './pods.ts';
+import { type Check, countOf, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** A container gets this long to become ready before it counts. */
+const GRACE_MS = 60_000;
+/** Failures of a pod that is ready again count while they are this fresh and this many. */
+const FLAPPING_MS = 600_000;
+const FLAPPING_COUNT = 10;
+
+/** Names of containers that run and are not ready. */
+const unreadyContainers = (pod: KubeObject, now: number): readonly string[] =>
+  containersOf(pod)
+    .filter(
+      ({ status }) =>
+        valueAt(status, 'state', 'running') !== undefined &&
+        !booleanAt(status, 'ready') &&
+        now - (timeAt(status, 'state', 'running', 'startedAt') ?? now) > GRACE_MS,
+    )
+    .map(({ name }) => name);
+
+const probeEvents = (cluster: Snapshot, pod: KubeObject): readonly KubeEvent[] =>
+  cluster
+    .eventsAbout(podRef(pod))
+    .filter(({ reason }) => reason === 'Unhealthy' || reason === 'ProbeWarning')
+    .toSorted((a, b) => b.at - a.at);
+
+interface Sick {
+  readonly pod: KubeObject;
+  readonly containers: readonly string[];
+  readonly event: KubeEvent | undefined;
+}
+
+const judge = (cluster: Snapshot, pod: KubeObject, now: number): readonly Sick[] => {
+  const containers = unreadyContainers(pod, now);
+  const [event] = probeEvents(cluster, pod);
+  const isFlapping = event !== undefined && now - event.at < FLAPPING_MS && event.count >= FLAPPING_COUNT;
+  const isGated = !isPodReady(pod) && conditionOf(pod, 'Ready')?.reason === 'ReadinessGatesNotReady';
+  return containers.length > 0 || isFlapping || isGated ? [{ pod, containers, event }] : [];
+};
+
+const reasonOf = (event: KubeEvent | undefined): string => {
+  const [, kind] = /^(Readiness|Liveness|Startup) probe/.exec(event?.message ?? '') ?? [];
+  return kind === undefined ? 'NotReady' : `${kind}ProbeFailed`;
+};
+
+const toProblem = (sick: readonly Sick[], cluster: Snapshot, now: number): Problem => {
+  const [first] = sick.toSorted((a, b) => b.containers.length - a.containers.length || (b.event?.count ?? 0) - (a.event?.count ?? 0));
+  if (first === undefined) throw new RangeError('A group has at least one member.');
+  const ref = cluster.ownerOf(first.pod);
+  const { event } = first;
+  const isUnready = sick.some(({ pod }) => !isPodReady(pod));
+  const condition = conditionOf(first.pod, 'Ready');
+  return {
+    severity: isUnready ? severityOf(cluster, ref) : 'info',
+    ref,
+    reason: reasonOf(event),
+    since: earliestOf(sick.map(({ pod, event: seen }) => (isPodReady(pod) ? seen?.firstAt : conditionOf(pod, 'Ready')?.changedAt))),
+    detail: isUnready
+      ? `${shareOf(cluster, ref, sick.length)} not ready${first.containers.length > 0 ? ` (container ${first.containers.join(', ')} runs)` : `: ${condition?.message ?? condition?.reason ?? ''}`}`
+      : `probes fail now and then in ${shareOf(cluster, ref, sick.length)}`,
+    evidence:
+      event === undefined
+        ? []
+        : [`${nameOf(first.pod)}: ${event.message} (${countOf(event.count, 'time')}, last${agoText(event.at, now)})`],
+    involves: sick.map(({ pod }) => podRef(pod)),
+    isSymptom: true,
+    next: lookAt(podRef(first.pod), 'describe'),
+  };
+};
+
+export const checkProbes: Check = (cluster, now) => {
+  const sick = activePods(cluster).flatMap((pod) => judge(cluster, pod, now));
+  return [...groupBy(sick, ({ pod }) => refKey(cluster.ownerOf(pod))).values()].map((group) => toProblem(group, cluster, now));
+};

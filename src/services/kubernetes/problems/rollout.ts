@@ -1,0 +1,98 @@
+// Rollouts that do not end and workloads with fewer ready pods than they want. Both say that, not why: symptoms of what ails the pods.
+
+import { conditionOf, isTrue, type KubeObject, metadataOf, numberAt } from '../objects.ts';
+import { rolloutStatus } from '../rollout.ts';
+import { lookAt } from './pods.ts';
+import { type Check, type Problem, toRef } from './problem.ts';
+
+/** Fewer ready pods than wanted is normal for as long as pods take to start. */
+const GRACE_MS = 120_000;
+
+const status = (object: KubeObject, key: string): number => numberAt(object, 'status', key) ?? 0;
+
+const symptom = (object: KubeObject, problem: Pick<Problem, 'severity' | 'reason' | 'since' | 'detail'>): Problem => {
+  const ref = toRef(object);
+  return { ...problem, ref, isSymptom: true, next: lookAt(ref, ref.kind === 'deployment' ? 'rollout' : 'describe') };
+};
+
+const judgeDeployment = (deployment: KubeObject, now: number): readonly Problem[] => {
+  const wanted = numberAt(deployment, 'spec', 'replicas') ?? 1;
+  const available = status(deployment, 'availableReplicas');
+  const progressing = conditionOf(deployment, 'Progressing');
+  const minimum = conditionOf(deployment, 'Available');
+  const isStuck = rolloutStatus(deployment).state === 'failed';
+  const isBelow = minimum?.status === 'False' && now - (minimum.changedAt ?? 0) > GRACE_MS;
+  return [
+    ...(isStuck
+      ? [
+          symptom(deployment, {
+            severity: available === 0 && wanted > 0 ? 'critical' : 'warning',
+            reason: 'ProgressDeadlineExceeded',
+            since: progressing?.changedAt,
+            detail: `rollout stuck: ${progressing?.message ?? 'progress deadline exceeded'} ${status(deployment, 'updatedReplicas')} of ${wanted} updated, ${available} available`,
+          }),
+        ]
+      : []),
+    ...(isBelow && wanted > 0
+      ? [
+          symptom(deployment, {
+            severity: 'critical',
+            reason: minimum.reason ?? 'MinimumReplicasUnavailable',
+            since: minimum.changedAt,
+            detail: `${available} of ${wanted} replicas available, below the minimum`,
+          }),
+        ]
+      : []),
+  ];
+};
+
+const judgeStatefulSet = (set: KubeObject, now: number): readonly Problem[] => {
+  const wanted = numberAt(set, 'spec', 'replicas') ?? 1;
+  const ready = status(set, 'readyReplicas');
+  if (ready >= wanted || now - (metadataOf(set).createdAt ?? now) < GRACE_MS) return [];
+  return [
+    symptom(set, {
+      severity: ready === 0 ? 'critical' : 'warning',
+      reason: 'ReplicasNotReady',
+      since: undefined,
+      detail: `${ready} of ${wanted} replicas ready`,
+    }),
+  ];
+};
+
+const judgeDaemonSet = (set: KubeObject, now: number): readonly Problem[] => {
+  const wanted = status(set, 'desiredNumberScheduled');
+  const missing = status(set, 'numberUnavailable');
+  if (missing === 0 || now - (metadataOf(set).createdAt ?? now) < GRACE_MS) return [];
+  return [
+    symptom(set, {
+      severity: missing === wanted ? 'critical' : 'warning',
+      reason: 'PodsUnavailable',
+      since: undefined,
+      detail: `${wanted - missing} of ${wanted} pods available`,
+    }),
+  ];
+};
+
+const judgePaused = (deployment: KubeObject): readonly Problem[] => {
+  const isPaused = conditionOf(deployment, 'Progressing')?.reason === 'DeploymentPaused';
+  const updated = status(deployment, 'updatedReplicas');
+  return isPaused && updated < status(deployment, 'replicas') && !isTrue(deployment, 'ReplicaFailure')
+    ? [
+        {
+          severity: 'info',
+          ref: toRef(deployment),
+          reason: 'DeploymentPaused',
+          since: conditionOf(deployment, 'Progressing')?.changedAt,
+          detail: `paused in the middle of a rollout: ${updated} of ${status(deployment, 'replicas')} pods are of the new revision`,
+          next: lookAt(toRef(deployment), 'rollout'),
+        },
+      ]
+    : [];
+};
+
+export const checkRollouts: Check = (cluster, now) => [
+  ...cluster.list('deployments').flatMap((deployment) => [...judgeDeployment(deployment, now), ...judgePaused(deployment)]),
+  ...cluster.list('statefulsets').flatMap((set) => judgeStatefulSet(set, now)),
+  ...cluster.list('daemonsets').flatMap((set) => judgeDaemonSet(set, now)),
+];

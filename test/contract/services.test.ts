@@ -1,0 +1,72 @@
+// Every service through the contract, on embedded backends.
+
+import { afterAll, beforeAll } from 'vitest';
+import type { CallContext } from '../../src/kit/context.ts';
+import { kubernetes } from '../../src/services/kubernetes/index.ts';
+import { platform } from '../../src/services/platform/index.ts';
+import { type Cluster, openCluster } from '../support/program.ts';
+import { serviceContract } from './service-contract.ts';
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await openCluster();
+});
+afterAll(() => cluster.close());
+
+/** A context without neighbours: what a tool sees when it stands alone. */
+const context = (signal: AbortSignal): CallContext => ({
+  signal,
+  caller: { id: 'tester', groups: [], scopes: ['all'] },
+  requestId: 'request-1',
+  traceId: '0'.repeat(32),
+  now: Date.now,
+  logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+  cursor: undefined,
+  progress: () => {},
+  ask: async () => 'unavailable',
+  call: async () => ({}),
+  directory: {
+    profile: 'all',
+    mode: 'read',
+    limits: {},
+    status: async () => [{ service: 'platform', title: 'Platform', state: 'up' }],
+    clusters: async () => [],
+    hidden: () => [],
+    serviceNames: () => ['platform'],
+  },
+});
+
+serviceContract({
+  definition: platform,
+  config: () => ({}),
+  wrongConfig: { enabled: 'perhaps' },
+  env: () => ({}),
+  calls: { platform_status: {} },
+  canaries: [],
+  context,
+});
+
+const shop = { namespace: 'shop' };
+
+serviceContract({
+  definition: kubernetes,
+  config: () => ({ kubeconfig: cluster.kubeconfig }),
+  downConfig: { kubeconfig: 'nowhere/kubeconfig' },
+  wrongConfig: { qps: 'fast' },
+  env: () => ({}),
+  calls: {
+    kubernetes_list_resources: { kind: 'secrets', view: 'full', ...shop },
+    kubernetes_get_resource: { kind: 'deployment', name: 'payment', view: 'describe', ...shop },
+    kubernetes_get_logs: { name: 'deployment/payment', ...shop },
+    kubernetes_list_events: { ...shop },
+    kubernetes_wait_for_resource: { kind: 'deployment', name: 'web', ...shop },
+    kubernetes_get_usage: { ...shop },
+    kubernetes_check_access: { verb: 'list', kind: 'pods', ...shop },
+    kubernetes_explain_api: { kind: 'deployment.spec' },
+    kubernetes_proxy_request: { name: 'service/payment', port: 'http', path: '/healthz', ...shop },
+    kubernetes_find_problems: { ...shop },
+    kubernetes_check_network: { to: 'service/payment', ...shop },
+  },
+  canaries: ['canary-'],
+  context,
+});
