@@ -13,7 +13,11 @@ interface Counts {
 const folder = await mkdtemp(join(tmpdir(), 'ci-'));
 const sum: Counts = { passed: 0, failed: 0 };
 
-const start = (command: string, args: readonly string[], isQuiet = false): { child: ChildProcess; done: Promise<{ code: number; output: string }> } => {
+const start = (
+  command: string,
+  args: readonly string[],
+  isQuiet = false,
+): { child: ChildProcess; done: Promise<{ code: number; output: string }> } => {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const take = (chunk: Buffer): void => {

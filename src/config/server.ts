@@ -67,15 +67,11 @@ export const serverConfig = {
       'MCP_ALLOW_DESTRUCTIVE',
       'Offer delete, drain and exec too; needs allowWrites.',
     ),
-    signingKey: z
-      .string()
-      .min(32)
-      .optional()
-      .meta({
-        env: 'MCP_SIGNING_KEY',
-        secret: true,
-        description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.',
-      }),
+    signingKey: z.string().min(32).optional().meta({
+      env: 'MCP_SIGNING_KEY',
+      secret: true,
+      description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.',
+    }),
     approval: section({
       write: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_WRITE', 'How a write plan is approved.'),
       delete: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_DELETE', 'How a delete plan is approved.'),

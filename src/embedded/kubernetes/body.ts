@@ -20,8 +20,10 @@ const toHex = (text: string): string => {
   return hex.length > 60 ? `${hex.slice(0, 60)} ...` : hex;
 };
 
-const whyNotJson = (text: string): string =>
-  `json parse error: invalid character '${text.trimStart().charAt(0)}' looking for beginning of value (${toHex(text)})`;
+const whyNotJson = (text: string): string => {
+  if (text.trim() === '') return 'json parse error: unexpected end of JSON input (<empty>)';
+  return `json parse error: invalid character '${text.trimStart().charAt(0)}' looking for beginning of value (${toHex(text)})`;
+};
 
 const parseYaml = (text: string): Json => {
   try {
@@ -56,8 +58,9 @@ const goName = (kind: string, path: string): string => `${kind}.${path}`;
 export const toTypedObject = (context: ResourceContext, value: Json): Body => {
   const { resource, info } = context;
   const apiVersion = toGroupVersion(resource.group, resource.version);
-  if (!isObject(value))
-    throw badRequest(`the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error`);
+  if (!isObject(value)) throw badRequest(notAnObject(resource.kind, value));
+  if (resource.custom !== undefined && (textAt(value, 'kind') === '' || textAt(value, 'apiVersion') === ''))
+    throw badRequest(untyped(resource.kind, value));
   const kind = textAt(value, 'kind') || resource.kind;
   const givenVersion = textAt(value, 'apiVersion') || apiVersion;
   if (kind !== resource.kind || givenVersion !== apiVersion) throw wrongKind(kind, givenVersion, resource.kind, resource.group);
@@ -73,11 +76,35 @@ export const toTypedObject = (context: ResourceContext, value: Json): Body => {
   return { object: { ...pruned, kind, apiVersion, metadata: toMetadata(pruned['metadata']) } };
 };
 
+const unrecognised = (kind: string, why: string): string => `the object provided is unrecognized (must be of type ${kind}): ${why}`;
+
+/** The decoder's words for a value that is no object, with its own Go type. */
+const notAnObject = (kind: string, value: Json): string => {
+  const type = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+  const text = JSON.stringify(value);
+  return unrecognised(
+    kind,
+    `couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type ${type} (${toHex(text)})`,
+  );
+};
+
+/** Objects of custom kinds must name their type. */
+const untyped = (kind: string, value: JsonObject): string => {
+  const text = JSON.stringify(value);
+  const missing = textAt(value, 'kind') === '' ? 'Kind' : 'apiVersion';
+  return unrecognised(kind, `Object '${missing}' is missing in '${text}' (${text.length > 30 ? `${text.slice(0, 30)} ...` : text})`);
+};
+
 const goType = (wanted: string): string =>
   ({ boolean: 'bool', integer: 'int32', number: 'float64', array: '[]interface {}', object: 'map[string]interface {}' })[wanted] ?? wanted;
 
 const wrongKind = (kind: string, apiVersion: string, wanted: string, group: string): Error => {
   const version = apiVersion.split('/').at(-1) ?? '';
+  if (kind === wanted) {
+    return badRequest(
+      `${kind} in version "${version}" cannot be handled as a ${wanted}: no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`,
+    );
+  }
   const internal = group === '' ? 'core' : (group.split('.')[0] ?? '');
   return badRequest(
     `${kind} in version "${version}" cannot be handled as a ${wanted}: converting (${version}.${kind}) to (${internal}.${wanted}): unknown conversion`,
@@ -88,7 +115,7 @@ const wrongKind = (kind: string, apiVersion: string, wanted: string, group: stri
 const judgeUnknown = (query: URLSearchParams, unknown: readonly string[], kind: string, version: string): readonly string[] => {
   const mode = query.get('fieldValidation') || 'Warn';
   if (!['Ignore', 'Warn', 'Strict'].includes(mode)) {
-    const message = `Unsupported value: "${mode}": supported values: "Ignore", "Strict", "Warn", ""`;
+    const message = `Unsupported value: "${mode}": supported values: "", "Ignore", "Strict", "Warn"`;
     throw invalid('meta.k8s.io', 'CreateOptions', '', [{ reason: 'FieldValueNotSupported', message, field: 'fieldValidation' }]);
   }
   const texts = unknown.map((path) => `unknown field "${path}"`);

@@ -127,6 +127,8 @@ const defaultStatefulSet = (set: KubernetesObject): void => {
 };
 
 const defaultDaemonSet = (set: KubernetesObject): void => {
+  // A field of the server's own form, which its API shows as an annotation.
+  set.metadata.annotations = { 'deprecated.daemonset.template.generation': '1', ...set.metadata.annotations };
   const spec = child(set, 'spec');
   defaultTemplate(spec);
   const strategy = child(spec, 'updateStrategy');

@@ -25,19 +25,52 @@ const LIST_KEYS: Readonly<Record<string, readonly string[]>> = {
 const portKeys = (item: JsonObject): readonly string[] =>
   item['containerPort'] === undefined ? ['port', 'protocol'] : ['containerPort', 'protocol'];
 
-/** Maps that are owned as one value. */
+/** References and selectors that are owned as one value. */
 const ATOMIC = new Set([
-  'selector',
-  'nodeSelector',
-  'matchLabels',
-  'resourceFieldRef',
-  'fieldRef',
-  'configMapKeyRef',
-  'secretKeyRef',
-  'scaleTargetRef',
-  'roleRef',
   'claimRef',
+  'configMapKeyRef',
+  'fieldRef',
+  'involvedObject',
+  'labelSelector',
+  'matchLabels',
+  'namespaceSelector',
+  'nodeSelector',
+  'podSelector',
+  'port',
+  'regarding',
+  'related',
+  'required',
+  'resourceFieldRef',
+  'roleRef',
+  'secretKeyRef',
+  'selector',
+  'targetRef',
 ]);
+
+/** Parts that Go always writes, if only as an empty object: they have no "." of their own, and nobody owns them empty. */
+const STRUCTS = new Set([
+  'spec',
+  'status',
+  'metadata',
+  'template',
+  'strategy',
+  'updateStrategy',
+  'jobTemplate',
+  'loadBalancer',
+  'nodeInfo',
+  'resources',
+  'scaleTargetRef',
+  'podSelector',
+  'involvedObject',
+  'regarding',
+  'source',
+  'deprecatedSource',
+  'daemonEndpoints',
+  'kubeletEndpoint',
+]);
+
+/** A list that Go writes even when it is empty. */
+const ALWAYS_LISTED = new Set(['containers']);
 
 const SETS = new Set(['finalizers']);
 
@@ -48,43 +81,55 @@ const toItemKey = (keys: readonly string[], item: JsonObject): string => {
   return `k:${JSON.stringify(Object.fromEntries(named))}`;
 };
 
-const ofList = (name: string, list: readonly Json[]): JsonObject => {
+/** Whether a value stands inside something that is new as a whole: there every part has its "." */
+interface Place {
+  readonly isInItem: boolean;
+  readonly isCustom: boolean;
+}
+
+const DOT: Readonly<JsonObject> = { '.': {} };
+
+const ofList = (name: string, list: readonly Json[], place: Place): JsonObject => {
   if (SETS.has(name)) return Object.fromEntries([['.', {}], ...list.map((item) => [`v:${JSON.stringify(item)}`, {}])]);
   const first = list[0];
-  const keys = isObject(first) ? keysOf(name, first) : undefined;
+  const keys = isObject(first) && !place.isCustom ? keysOf(name, first) : undefined;
   if (keys === undefined) return {};
-  const items = list.filter(isObject).map((item): [string, JsonObject] => [toItemKey(keys, item), { '.': {}, ...toFields(item) }]);
-  return Object.fromEntries([['.', {}], ...items.sort(([left], [right]) => (left < right ? -1 : 1))]);
+  const inside = { ...place, isInItem: true };
+  const items = list.filter(isObject).map((item): [string, JsonObject] => [toItemKey(keys, item), { ...DOT, ...toFields(item, inside) }]);
+  const sorted = items.sort(([left], [right]) => (left < right ? -1 : 1));
+  return { ...(ALWAYS_LISTED.has(name) && !place.isInItem ? {} : DOT), ...Object.fromEntries(sorted) };
 };
 
-const ofValue = (name: string, value: Json, isTop: boolean): JsonObject => {
-  if (Array.isArray(value)) return ofList(name, value);
-  if (!isObject(value) || ATOMIC.has(name)) return {};
-  const fields = toFields(value);
-  const isMap = name === 'labels' || name === 'annotations' || name === 'data' || name === 'limits' || name === 'requests';
-  if (Object.keys(fields).length === 0) return {};
-  return isMap || !isTop ? { '.': {}, ...fields } : fields;
+const isStruct = (name: string, { isInItem, isCustom }: Place): boolean =>
+  !isInItem && (isCustom ? name === 'metadata' : STRUCTS.has(name));
+
+/** The fields of one value; undefined when there is nothing to own. */
+const ofValue = (name: string, value: Json, place: Place): JsonObject | undefined => {
+  if (Array.isArray(value)) return ofList(name, value, place);
+  if (!isObject(value)) return {};
+  const struct = isStruct(name, place);
+  if (ATOMIC.has(name) && !place.isCustom) return struct && Object.keys(value).length === 0 ? undefined : {};
+  const fields = toFields(value, place);
+  if (Object.keys(fields).length === 0) return struct ? undefined : {};
+  return struct ? fields : { ...DOT, ...fields };
 };
 
-/** Structs that Go cannot leave out have no "." of their own. */
-const STRUCTS = new Set([
-  'spec',
-  'status',
-  'metadata',
-  'template',
-  'strategy',
-  'resources',
-  'jobTemplate',
-  'updateStrategy',
-  'loadBalancer',
-  'nodeInfo',
-]);
+const TOP: Place = { isInItem: false, isCustom: false };
 
 /** The fields of one object, keys sorted. */
-const toFields = (value: JsonObject): JsonObject => {
-  const entries = Object.entries(value).filter((entry): entry is [string, Json] => entry[1] !== undefined && entry[1] !== null);
-  const sorted = entries.sort(([left], [right]) => (left < right ? -1 : 1));
-  return Object.fromEntries(sorted.map(([name, item]) => [`f:${name}`, ofValue(name, item, STRUCTS.has(name))]));
+const toFields = (value: JsonObject, place: Place = TOP): JsonObject => {
+  const entries = Object.entries(value).flatMap(([name, item]): [string, JsonObject][] => {
+    if (item === undefined || item === null) return [];
+    const fields = ofValue(name, item, place);
+    return fields === undefined ? [] : [[`f:${name}`, fields]];
+  });
+  return Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)));
+};
+
+/** Custom kinds have no structs: what a client leaves out is not there. */
+const placeOf = (apiVersion: string): Place => {
+  const [group = ''] = apiVersion.split('/');
+  return { isInItem: false, isCustom: group.includes('.') && !group.endsWith('.k8s.io') };
 };
 
 /** What the server itself owns, so no manager does. */
@@ -112,7 +157,7 @@ export interface FieldsOwner {
 export const toManagedFields = (written: JsonObject, { manager, operation, time, apiVersion, subresource }: FieldsOwner): ManagedFields => {
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = written;
   const own = isObject(metadata) ? Object.fromEntries(Object.entries(metadata).filter(([key]) => !SERVER_OWNED.includes(key))) : {};
-  const fields = toFields({ ...rest, ...(Object.keys(own).length === 0 ? {} : { metadata: own }) });
+  const fields = toFields({ ...rest, ...(Object.keys(own).length === 0 ? {} : { metadata: own }) }, placeOf(apiVersion));
   return {
     manager,
     operation,
@@ -144,34 +189,37 @@ const listItems = (name: string, value: Json | undefined): Map<string, JsonObjec
 };
 
 /** The fields of a value that differ from those of another; all of them when there is no other. */
-const changedFields = (name: string, value: Json, other: Json | undefined): Fields | undefined => {
-  if (other === undefined) return ofValue(name, value, false);
+const changedFields = (name: string, value: Json, other: Json | undefined, place: Place): Fields | undefined => {
+  if (other === undefined) return ofValue(name, value, place);
   if (isEqual(value, other)) return undefined;
-  const items = listItems(name, value);
-  const otherItems = listItems(name, other);
+  const items = place.isCustom ? undefined : listItems(name, value);
+  const otherItems = place.isCustom ? undefined : listItems(name, other);
   if (items !== undefined && otherItems !== undefined) {
+    const inside = { ...place, isInItem: true };
     const changed = [...items].flatMap(([key, item]): [string, JsonObject][] => {
       const before = otherItems.get(key);
-      const fields = before === undefined ? { '.': {}, ...toFields(item) } : writtenFields(item, before);
+      const fields = before === undefined ? { ...DOT, ...toFields(item, inside) } : changedIn(item, before, inside);
       return Object.keys(fields).length === 0 ? [] : [[key, fields]];
     });
     return changed.length === 0 ? undefined : Object.fromEntries(changed);
   }
-  if (!isObject(value) || !isObject(other) || ATOMIC.has(name)) return ofValue(name, value, false);
-  const fields = writtenFields(value, other);
+  if (!isObject(value) || !isObject(other) || ATOMIC.has(name)) return ofValue(name, value, place);
+  const fields = changedIn(value, other, place);
   return Object.keys(fields).length === 0 ? undefined : fields;
 };
 
-/** What a writer has written who made `value` out of `other`. */
-export const writtenFields = (value: JsonObject, other: JsonObject | undefined): Fields => {
-  if (other === undefined) return toFields(value);
+const changedIn = (value: JsonObject, other: JsonObject, place: Place): Fields => {
   const entries = Object.entries(value).flatMap(([name, item]): [string, JsonObject][] => {
     if (item === undefined || item === null) return [];
-    const fields = changedFields(name, item, other[name] ?? undefined);
+    const fields = changedFields(name, item, other[name] ?? undefined, place);
     return fields === undefined ? [] : [[`f:${name}`, fields]];
   });
   return Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)));
 };
+
+/** What a writer has written who made `value` out of `other`; all of it when there was nothing. */
+export const writtenFields = (value: JsonObject, other: JsonObject | undefined, apiVersion: string): Fields =>
+  other === undefined ? toFields(value, placeOf(apiVersion)) : changedIn(value, other, placeOf(apiVersion));
 
 /** Both sets together. */
 export const unionOf = (left: Fields, right: Fields): Fields => {
@@ -183,7 +231,7 @@ export const unionOf = (left: Fields, right: Fields): Fields => {
   return union;
 };
 
-/** The left set without the fields of the right one. */
+/** The left set without the fields of the right one; a part of which only the "." is left is written as a leaf. */
 export const differenceOf = (left: Fields, right: Fields): Fields => {
   const difference: Fields = {};
   for (const [key, value] of Object.entries(left)) {
@@ -191,8 +239,17 @@ export const differenceOf = (left: Fields, right: Fields): Fields => {
     if (taken === undefined) difference[key] = value;
     else if (isObject(value) && isObject(taken) && Object.keys(taken).length > 0 && Object.keys(value).length > 0) {
       const rest = differenceOf(value, taken);
-      if (Object.keys(rest).length > 0) difference[key] = rest;
+      const isLoneDot = Object.keys(rest).length === 1 && rest['.'] !== undefined;
+      if (Object.keys(rest).length > 0) difference[key] = isLoneDot ? {} : rest;
     }
   }
   return difference;
 };
+
+/** Entries in the server's order: appliers first, then by time, then by name. */
+export const sortedManagers = (entries: readonly ManagedFields[]): ManagedFields[] =>
+  entries.toSorted((left, right) => {
+    const keys = ({ operation, time = '', manager, apiVersion, subresource = '' }: ManagedFields): string =>
+      [operation, time, manager, apiVersion, subresource].join('\n');
+    return keys(left) < keys(right) ? -1 : 1;
+  });

@@ -1,6 +1,6 @@
 // Who writes: the field manager of a request, and what it owns after an update.
 import { isEqual, isObject, type Json, type JsonObject } from './json.ts';
-import { differenceOf, type Fields, toManagedFields, unionOf, writtenFields } from './managed-fields.ts';
+import { differenceOf, type Fields, sortedManagers, toManagedFields, unionOf, writtenFields } from './managed-fields.ts';
 import type { KubernetesObject, ManagedFields } from './object.ts';
 
 /** The parameter, else the program's name from the User-Agent. */
@@ -43,47 +43,56 @@ const ownable = (object: KubernetesObject): JsonObject => {
 
 const isEmpty = (fields: Fields): boolean => Object.keys(fields).length === 0;
 
+const withEntries = (object: KubernetesObject, entries: readonly ManagedFields[]): KubernetesObject => {
+  const { managedFields: _old, ...metadata } = object.metadata;
+  const kept = sortedManagers(entries.filter(({ fieldsV1 }) => !isEmpty(fieldsV1)));
+  return { ...object, metadata: { ...metadata, name: object.metadata.name, ...(kept.length === 0 ? {} : { managedFields: kept }) } };
+};
+
+/** A new object belongs to its writer, as far as he wrote it: not what admission and allocation added. */
+export const withCreatedFields = (object: KubernetesObject, written: KubernetesObject, { manager, time }: Writer): KubernetesObject =>
+  withEntries(object, [toManagedFields(written, { manager, time, operation: 'Update', apiVersion: written.apiVersion })]);
+
 /** The entries after an update: what changed belongs to the writer now, and to nobody else; what is gone belongs to nobody. */
-export const withUpdatedFields = (object: KubernetesObject, previous: KubernetesObject | undefined, writer: Writer): KubernetesObject => {
+export const withUpdatedFields = (object: KubernetesObject, previous: KubernetesObject, writer: Writer): KubernetesObject => {
   const { apiVersion } = object;
-  if (previous === undefined) {
-    const { manager, time } = writer;
-    const entry = toManagedFields(object, { manager, time, operation: 'Update', apiVersion, ...toSubresource(writer) });
-    const isBare = isEmpty(entry.fieldsV1);
-    return { ...object, metadata: { ...object.metadata, managedFields: isBare ? [] : [entry] } };
-  }
   const now = ownable(object);
-  const changed = writtenFields(now, ownable(previous));
-  const present = writtenFields(now, undefined);
+  const changed = writtenFields(now, ownable(previous), apiVersion);
+  const present = writtenFields(now, undefined, apiVersion);
   const old = previous.metadata.managedFields ?? [];
   const others = old
     .filter((entry) => !isSame(entry, writer, apiVersion))
-    .map((entry) => ({ ...entry, fieldsV1: differenceOf(within(entry.fieldsV1, present), changed) }));
+    .map((entry) => ({
+      ...entry,
+      fieldsV1: differenceOf(entry.apiVersion === apiVersion ? within(entry.fieldsV1, present) : entry.fieldsV1, changed),
+    }));
   const own = old.find((entry) => isSame(entry, writer, apiVersion));
   const fields = unionOf(within(own?.fieldsV1 ?? {}, present), changed);
-  const hasChanged = !isEmpty(changed) || own === undefined || !isEqual(own.fieldsV1, fields);
   const entry: ManagedFields = {
     manager: writer.manager,
     operation: 'Update',
     apiVersion,
-    time: hasChanged && !isEmpty(changed) ? writer.time : (own?.time ?? writer.time),
+    time: isEmpty(changed) && isEqual(own?.fieldsV1, fields) ? (own?.time ?? writer.time) : writer.time,
     fieldsType: 'FieldsV1',
     fieldsV1: fields,
-    ...toSubresource(writer),
+    ...(writer.subresource === undefined ? {} : { subresource: writer.subresource }),
   };
-  const kept = others.filter(({ fieldsV1 }) => !isEmpty(fieldsV1));
-  return { ...object, metadata: { ...object.metadata, managedFields: isEmpty(fields) ? kept : [...kept, entry] } };
+  return withEntries(object, [...others, entry]);
 };
-
-const toSubresource = ({ subresource }: Writer): { subresource?: string } => (subresource === undefined ? {} : { subresource });
 
 /** The part of a field set that still exists in the object. */
 const within = (fields: JsonObject, present: JsonObject): JsonObject => {
   const kept: JsonObject = {};
   for (const [key, value] of Object.entries(fields)) {
     const here: Json | undefined = present[key];
-    if (here === undefined) continue;
-    kept[key] = isObject(value) && isObject(here) && Object.keys(value).length > 0 ? within(value, here) : (value ?? {});
+    // The "." of a part stays as long as the part does, though a struct's own set does not list it.
+    if (here === undefined && key !== '.') continue;
+    if (!isObject(value) || !isObject(here) || isEmpty(value)) {
+      kept[key] = value ?? {};
+      continue;
+    }
+    const rest = within(value, here);
+    if (!isEmpty(rest)) kept[key] = rest;
   }
   return kept;
 };

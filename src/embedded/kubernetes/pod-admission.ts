@@ -1,6 +1,6 @@
 // What admission adds to every new pod: the account's token, tolerations, priority (the plugins ServiceAccount, DefaultTolerationSeconds and Priority).
 import { suffixOf } from '../shop.ts';
-import { isObject, type JsonObject, objectsAt, textAt } from './json.ts';
+import { isObject, type JsonObject, objectAt, objectsAt, textAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
 
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -32,9 +32,47 @@ const mountToken = (spec: JsonObject, name: string): void => {
   }
 };
 
-/** A copy of a pod as admission lets it in; defaults are filled by the caller. */
-export const admitPod = (pod: KubernetesObject): KubernetesObject => {
+const LIMIT_NOTE = 'kubernetes.io/limit-ranger';
+
+/** Sets the amounts that a container leaves open; tells which, as the plugin notes it. */
+const limitContainer = (container: JsonObject, kind: string, limits: JsonObject, requests: JsonObject): string[] => {
+  const resources = objectAt(container, 'resources');
+  const merge = (key: string, defaults: JsonObject): string[] => {
+    const own = objectAt(resources, key);
+    const added = Object.keys(defaults).filter((name) => own[name] === undefined);
+    if (added.length > 0)
+      container['resources'] = {
+        ...objectAt(container, 'resources'),
+        [key]: { ...own, ...Object.fromEntries(added.map((name) => [name, defaults[name]])) },
+      };
+    return added.sort();
+  };
+  const [setLimits, setRequests] = [merge('limits', limits), merge('requests', requests)];
+  const name = `${kind} ${textAt(container, 'name')}`;
+  return [
+    ...(setRequests.length === 0 ? [] : [`${setRequests.join(', ')} request for ${name}`]),
+    ...(setLimits.length === 0 ? [] : [`${setLimits.join(', ')} limit for ${name}`]),
+  ];
+};
+
+/** The plugin LimitRanger: the namespace's defaults for containers. */
+const limitPod = (pod: KubernetesObject, ranges: readonly KubernetesObject[]): void => {
+  const defaults = ranges.flatMap((range) => objectsAt(range, 'spec', 'limits')).filter((limit) => limit['type'] === 'Container');
+  for (const limit of defaults) {
+    const [limits, requests] = [objectAt(limit, 'default'), objectAt(limit, 'defaultRequest')];
+    const notes = [
+      ...objectsAt(pod, 'spec', 'containers').flatMap((container) => limitContainer(container, 'container', limits, requests)),
+      ...objectsAt(pod, 'spec', 'initContainers').flatMap((container) => limitContainer(container, 'init container', limits, requests)),
+    ];
+    if (notes.length > 0)
+      pod.metadata.annotations = { ...pod.metadata.annotations, [LIMIT_NOTE]: `LimitRanger plugin set: ${notes.join('; ')}` };
+  }
+};
+
+/** A copy of a pod as admission lets it in, under the limit ranges of its namespace; defaults have been filled by the caller. */
+export const admitPod = (pod: KubernetesObject, limitRanges: readonly KubernetesObject[] = []): KubernetesObject => {
   const admitted = structuredClone(pod);
+  limitPod(admitted, limitRanges);
   const spec = admitted['spec'];
   if (!isObject(spec)) return admitted;
   const account = textAt(spec, 'serviceAccountName') || 'default';
@@ -50,4 +88,16 @@ export const admitPod = (pod: KubernetesObject): KubernetesObject => {
   spec['priority'] ??= PRIORITIES[textAt(spec, 'priorityClassName')] ?? 0;
   spec['preemptionPolicy'] ??= 'PreemptLowerPriority';
   return admitted;
+};
+
+const TOPOLOGY = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone'];
+
+/** A pod that is bound to a node takes over where the node stands (the plugin PodTopologyLabels). */
+export const withTopology = (pod: KubernetesObject, node: KubernetesObject | undefined): KubernetesObject => {
+  const found = TOPOLOGY.flatMap((key) => {
+    const value = node?.metadata.labels?.[key];
+    return value === undefined ? [] : [[key, value]];
+  });
+  if (found.length === 0) return pod;
+  return { ...pod, metadata: { ...pod.metadata, labels: { ...pod.metadata.labels, ...Object.fromEntries(found) } } };
 };

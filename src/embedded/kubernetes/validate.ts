@@ -1,5 +1,5 @@
 // The checks of an object's content that clients meet most: counts, selectors, required fields; and the schemas of custom kinds.
-import { at, isObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
+import { at, isEqual, isObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import { toLabelSelector } from './label-selector.ts';
 import type { KubernetesObject } from './object.ts';
 import type { Resource } from './resources.ts';
@@ -39,10 +39,11 @@ const containerFaults = (spec: JsonObject, path: string): FieldError[] => {
 const workloadFaults = (object: KubernetesObject): FieldError[] => {
   const selector = at(object, 'spec', 'selector');
   const labels = textsAt(object, 'spec', 'template', 'metadata', 'labels');
-  const mismatch = selector !== undefined && !toLabelSelector(selector).matches(labels);
+  const mismatch = !toLabelSelector(selector).matches(labels);
+  const shown = Object.keys(labels).length === 0 ? null : { ...labels };
   return [
     ...(selector === undefined ? [required('spec.selector')] : []),
-    ...(mismatch ? [bad('spec.template.metadata.labels', { ...labels }, '`selector` does not match template `labels`')] : []),
+    ...(mismatch ? [bad('spec.template.metadata.labels', shown, '`selector` does not match template `labels`')] : []),
     ...notNegative(object, 'spec', 'replicas'),
     ...containerFaults(objectAt(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
   ];
@@ -75,7 +76,7 @@ const TYPES: Readonly<Record<string, (value: Json) => boolean>> = {
 const typeFault = (value: Json, schema: JsonObject, field: string): FieldError | undefined => {
   const wanted = textAt(schema, 'type');
   if (wanted === '' || TYPES[wanted]?.(value) !== false) return undefined;
-  const found = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
+  const found = value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
   return {
     reason: 'FieldValueTypeInvalid',
     message: `Invalid value: ${JSON.stringify(found)}: ${field} in body must be of type ${wanted}: ${JSON.stringify(found)}`,
@@ -118,13 +119,14 @@ const schemaFaults = (value: Json, schema: JsonObject, field: string): FieldErro
   const missing = listAt(schema, 'required').filter((name) => typeof name === 'string' && value[name] === undefined);
   const absent = missing.map((name) => required(field === '' ? String(name) : `${field}.${String(name)}`));
   const properties = objectAt(schema, 'properties');
-  const nested = Object.entries(value).flatMap(([name, item]) => {
+  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  const nested = entries.flatMap(([name, item]) => {
     const known = properties[name];
     return isObject(known) && item !== undefined && name !== 'metadata'
       ? schemaFaults(item, known, field === '' ? name : `${field}.${name}`)
       : [];
   });
-  return [...own, ...absent, ...nested];
+  return [...own, ...nested, ...absent];
 };
 
 /** Sets the defaults that the schema of a custom kind declares. */
@@ -146,4 +148,16 @@ export const validateObject = (resource: Resource, object: KubernetesObject): vo
   const schema = resource.custom === undefined ? undefined : schemaOf(resource);
   const faults = schema === undefined ? (CHECKS[resource.storage]?.(object) ?? []) : schemaFaults(object, schema, '');
   if (faults.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name, faults);
+};
+
+const SELECTING = new Set(['deployments.apps', 'replicasets.apps', 'daemonsets.apps', 'statefulsets.apps']);
+
+/** As validateObject, and for what an update may not change. */
+export const validateUpdate = (resource: Resource, object: KubernetesObject, previous: KubernetesObject): void => {
+  const schema = resource.custom === undefined ? undefined : schemaOf(resource);
+  const faults = schema === undefined ? (CHECKS[resource.storage]?.(object) ?? []) : schemaFaults(object, schema, '');
+  const selector = at(object, 'spec', 'selector');
+  const isMoved = SELECTING.has(resource.storage) && !isEqual(selector, at(previous, 'spec', 'selector'));
+  const all = isMoved ? [...faults, bad('spec.selector', selector, 'field is immutable')] : faults;
+  if (all.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name, all);
 };

@@ -11,6 +11,12 @@ import { stamped, uidOf, withManager } from './stamp.ts';
 
 const KUBELET_VERSION = 'v1.36.1';
 
+/** Where a node stands; pods that are bound to it say so too. */
+export const topologyOf = ({ zone }: ShopNode): Record<string, string> => ({
+  'topology.kubernetes.io/region': 'demo-region',
+  'topology.kubernetes.io/zone': zone,
+});
+
 const condition = (type: string, isTrue: boolean, heartbeat: number, since: number, reason: string, message: string): JsonObject => ({
   type,
   status: isTrue ? 'True' : 'False',
@@ -73,8 +79,7 @@ const nodeObject = (shop: Shop, node: ShopNode, index: number): KubernetesObject
         'kubernetes.io/arch': 'amd64',
         'kubernetes.io/hostname': node.name,
         'kubernetes.io/os': 'linux',
-        'topology.kubernetes.io/region': 'demo-region',
-        'topology.kubernetes.io/zone': node.zone,
+        ...topologyOf(node),
       },
       annotations: {
         'csi.volume.kubernetes.io/nodeid': `{"hostpath.csi.k8s.io":"${node.name}"}`,

@@ -5,6 +5,7 @@ import { toLabelSelector } from '../label-selector.ts';
 import { toManagedFields } from '../managed-fields.ts';
 import type { KubernetesObject } from '../object.ts';
 import { parseQuantity, toQuantity } from '../quantity.ts';
+import { LIMIT_RANGE } from './limits.ts';
 import { stamped, withManager } from './stamp.ts';
 
 const CONTROLLER = 'kube-controller-manager';
@@ -60,7 +61,7 @@ const autoscaler = (shop: Shop): KubernetesObject => {
         metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } }],
       },
     },
-    { createdAt, manager: 'helm', status, statusManager: CONTROLLER, statusAt: shop.before(20 * SECOND) },
+    { createdAt, generation: 1, manager: 'helm', status, statusManager: CONTROLLER, statusAt: shop.before(20 * SECOND) },
   );
 };
 
@@ -136,12 +137,6 @@ export const policyObjectsFor = (shop: Shop, pods: readonly KubernetesObject[]):
     metadata: { name: 'shop', namespace: 'shop' },
     spec: { hard: { ...HARD } },
   };
-  const limits: KubernetesObject = {
-    kind: 'LimitRange',
-    apiVersion: 'v1',
-    metadata: { name: 'defaults', namespace: 'shop' },
-    spec: { limits: [{ type: 'Container', default: { memory: '128Mi' }, defaultRequest: { cpu: '20m', memory: '32Mi' } }] },
-  };
   return [
     autoscaler(shop),
     stamped(shop, quota, {
@@ -151,6 +146,6 @@ export const policyObjectsFor = (shop: Shop, pods: readonly KubernetesObject[]):
       statusManager: CONTROLLER,
       statusAt: shop.before(STORY.paymentUpgrade),
     }),
-    stamped(shop, limits, { createdAt, manager: 'kubectl-client-side-apply' }),
+    stamped(shop, LIMIT_RANGE, { createdAt, manager: 'kubectl-client-side-apply' }),
   ];
 };

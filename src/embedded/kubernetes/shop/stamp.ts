@@ -2,7 +2,7 @@
 import { type Shop, uuidOf } from '../../shop.ts';
 import { withDefaults } from '../defaults.ts';
 import { type JsonObject, toTime } from '../json.ts';
-import { toManagedFields } from '../managed-fields.ts';
+import { sortedManagers, toManagedFields } from '../managed-fields.ts';
 import type { KubernetesObject, ManagedFields, ObjectMeta, OwnerReference } from '../object.ts';
 
 export interface Stamp {
@@ -19,6 +19,8 @@ export interface Stamp {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly uid?: string;
   readonly hasDefaults?: boolean;
+  /** What its writer wrote, where the server added more; the object itself when absent. */
+  readonly written?: KubernetesObject;
 }
 
 export const uidOf = (shop: Shop, kind: string, namespace: string | undefined, name: string): string =>
@@ -56,7 +58,7 @@ export const stamped = (shop: Shop, object: KubernetesObject, stamp: Stamp): Kub
   const metadata = toMetadata(shop, complete, stamp);
   const status = stamp.status === undefined ? {} : { status: stamp.status };
   const { apiVersion } = object;
-  const { status: _status, ...written } = complete;
+  const { status: _status, ...written } = stamp.written ?? complete;
   const fields: ManagedFields[] = [
     toManagedFields(
       { ...written, metadata },
@@ -67,11 +69,11 @@ export const stamped = (shop: Shop, object: KubernetesObject, stamp: Stamp): Kub
     const time = toTime(stamp.statusAt ?? stamp.createdAt);
     fields.push(toManagedFields(status, { manager: stamp.statusManager, operation: 'Update', time, apiVersion, subresource: 'status' }));
   }
-  return { ...complete, metadata: { ...metadata, managedFields: fields }, ...status };
+  return { ...complete, metadata: { ...metadata, managedFields: sortedManagers(fields) }, ...status };
 };
 
 /** The same object with fields of another manager, in the order of time. */
 export const withManager = (object: KubernetesObject, ...fields: readonly ManagedFields[]): KubernetesObject => ({
   ...object,
-  metadata: { ...object.metadata, managedFields: [...(object.metadata.managedFields ?? []), ...fields] },
+  metadata: { ...object.metadata, managedFields: sortedManagers([...(object.metadata.managedFields ?? []), ...fields]) },
 });

@@ -17,11 +17,13 @@ import { withDefaults } from '../defaults.ts';
 import { isObject, type JsonObject, objectAt, objectsAt, textAt, toTime } from '../json.ts';
 import { toManagedFields } from '../managed-fields.ts';
 import type { KubernetesObject } from '../object.ts';
-import { admitPod } from '../pod-admission.ts';
+import { admitPod, withTopology } from '../pod-admission.ts';
 import { type ContainerState, toPendingStatus, toPodStatus } from '../pod-status.ts';
 import { type App, renderApp, toTemplate } from './app.ts';
 import { paymentApp, recommendationApp } from './apps-shop.ts';
 import { type Revision, releaseOf, revisionsOf, timesOf } from './history.ts';
+import { LIMIT_RANGE } from './limits.ts';
+import { topologyOf } from './nodes.ts';
 import { paymentState } from './payment.ts';
 import { stamped, withManager } from './stamp.ts';
 
@@ -97,14 +99,24 @@ export const toPod = (
     },
     spec,
   };
-  return stamped(shop, withClaims(owner, pod, admitPod(plain)), {
+  const claimed = withDefaults(withClaims(owner, pod, plain));
+  const admitted = admitPod(claimed, pod.namespace === LIMIT_RANGE.metadata.namespace ? [LIMIT_RANGE] : []);
+  return stamped(shop, withTopology(admitted, nodeOf(pod)), {
     createdAt,
+    written: claimed,
     generation: 1,
     manager: CONTROLLER,
     owner,
     uid: pod.uid,
     generateName: `${owner.metadata.name}-`,
   });
+};
+
+/** The labels of the pod's node, as admission sees them. */
+const nodeOf = ({ node }: ShopPod): KubernetesObject | undefined => {
+  const found = NODES.find(({ name }) => name === node);
+  if (found === undefined) return undefined;
+  return { kind: 'Node', apiVersion: 'v1', metadata: { name: node, labels: topologyOf(found) } };
 };
 
 /** A StatefulSet's pod mounts the claims that were made for its ordinal. */

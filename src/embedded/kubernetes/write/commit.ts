@@ -2,11 +2,12 @@
 import type { ResourceContext } from '../context.ts';
 import { encodeObject } from '../encode.ts';
 import { toTime } from '../json.ts';
-import { managerOf, withUpdatedFields } from '../managers.ts';
+import { managerOf, type Writer, withCreatedFields, withUpdatedFields } from '../managers.ts';
 import type { KubernetesObject } from '../object.ts';
 import { toEncodeContext } from '../read.ts';
+import type { Resource } from '../resources.ts';
 import { respondText } from '../respond.ts';
-import { conflict, invalid } from '../status.ts';
+import { conflict, invalid, StatusError } from '../status.ts';
 
 export const isDryRun = (values: readonly string[], kind: string): boolean => {
   if (values.length === 0) return false;
@@ -17,6 +18,18 @@ export const isDryRun = (values: readonly string[], kind: string): boolean => {
 
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again';
 
+/** The older autoscaling API is read only here: its writes would need a conversion. */
+export const refuseView = ({ group, version }: Resource): void => {
+  if (group === 'autoscaling' && version === 'v1') {
+    throw new StatusError(
+      501,
+      'NotImplemented',
+      'the embedded Kubernetes does not offer writes through autoscaling/v1: use autoscaling/v2',
+      { details: {} },
+    );
+  }
+};
+
 /** 409 when the writer has seen another version than the present one. */
 export const refuseStale = ({ resource }: ResourceContext, given: KubernetesObject, previous: KubernetesObject): void => {
   const { resourceVersion } = given.metadata;
@@ -24,23 +37,32 @@ export const refuseStale = ({ resource }: ResourceContext, given: KubernetesObje
   throw conflict(resource, previous.metadata.name, MODIFIED);
 };
 
-export interface CommitOptions {
-  readonly previous: KubernetesObject | undefined;
-  readonly subresource?: string;
-}
+const writerOf = ({ request, server, info }: ResourceContext, subresource: string | undefined): Writer => ({
+  manager: managerOf(request, info.query),
+  time: toTime(server.clock()),
+  subresource,
+});
 
-/** Stores the object in the writer's name and gives back what is stored. */
-export const commit = (context: ResourceContext, object: KubernetesObject, { previous, subresource }: CommitOptions): KubernetesObject => {
-  const { server, request, resource, info } = context;
-  const writer = { manager: managerOf(request, info.query), time: toTime(server.clock()), subresource };
-  const owned = withUpdatedFields(object, previous, writer);
-  const dry = isDryRun(info.query.getAll('dryRun'), previous === undefined ? 'CreateOptions' : 'UpdateOptions');
-  if (dry)
-    return previous === undefined
-      ? owned
-      : { ...owned, metadata: { ...owned.metadata, resourceVersion: previous.metadata.resourceVersion ?? '' } };
-  if (previous !== undefined && isFinished(owned))
-    return server.store.remove(resource.storage, owned.metadata.namespace ?? '', owned.metadata.name) ?? owned;
+/** Stores a new object; `written` is what its writer said of it, before the server added its part. */
+export const commitCreated = (context: ResourceContext, object: KubernetesObject, written: KubernetesObject): KubernetesObject => {
+  const { server, resource, info } = context;
+  const owned = withCreatedFields(object, written, writerOf(context, undefined));
+  return isDryRun(info.query.getAll('dryRun'), 'CreateOptions') ? owned : server.store.put(resource.storage, owned);
+};
+
+/** Stores an object over its previous state in the writer's name, and gives back what is stored. */
+export const commitUpdated = (
+  context: ResourceContext,
+  object: KubernetesObject,
+  previous: KubernetesObject,
+  subresource?: string,
+): KubernetesObject => {
+  const { server, resource, info } = context;
+  const owned = withUpdatedFields(object, previous, writerOf(context, subresource));
+  if (isDryRun(info.query.getAll('dryRun'), 'UpdateOptions')) {
+    return { ...owned, metadata: { ...owned.metadata, resourceVersion: previous.metadata.resourceVersion ?? '' } };
+  }
+  if (isFinished(owned)) return server.store.remove(resource.storage, owned.metadata.namespace ?? '', owned.metadata.name) ?? owned;
   return server.store.put(resource.storage, owned);
 };
 

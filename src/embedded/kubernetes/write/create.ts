@@ -8,7 +8,7 @@ import { REVIEWS } from '../reviews.ts';
 import { alreadyExists, badRequest, methodNotAllowed, notFound, StatusError } from '../status.ts';
 import { validateObject } from '../validate.ts';
 import { toCoreEvent } from '../views.ts';
-import { answerObject, commit } from './commit.ts';
+import { answerObject, commitCreated, refuseView } from './commit.ts';
 import { toCreated } from './prepare.ts';
 
 const NAMESPACES = { group: '', resource: 'namespaces' };
@@ -91,22 +91,35 @@ const refuseForeign = ({ resource, info }: ResourceContext, { metadata }: Kubern
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
 };
 
+/** POST of a new object, or of a question. */
 export const createObject: ResourceHandler = async (context) => {
   const { resource, request, server, info } = context;
   const qualified = resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`;
   const review = REVIEWS[qualified];
   if (review !== undefined) return review(context);
   if (info.name !== '' || (resource.namespaced && info.namespace === '')) throw methodNotAllowed();
+  refuseView(resource);
   const { object: given } = toTypedObject(context, await readValue(request, resource.kind));
   refuseForeign(context, given);
   demandNamespace(context, given.metadata.name);
-  const stored = qualified === 'events.events.k8s.io' ? toCoreEvent(given) : given;
-  const created = withEstablishment(context, withServiceAddress(context, toCreated(context, stored)));
+  const isForeignEvent = qualified === 'events.events.k8s.io';
+  const { object, written } = toCreated(context, isForeignEvent ? toCoreEvent(given) : given);
+  const created = withEstablishment(context, withServiceAddress(context, object));
   validateName(resource.group, resource.kind, created.metadata.name);
   validateObject(resource, created);
-  if (server.store.get(resource.storage, created.metadata.namespace ?? '', created.metadata.name) !== undefined) {
-    throw alreadyExists(resource, created.metadata.name);
-  }
-  const result = commit(context, created, { previous: undefined });
+  refuseTwice(resource, server.store.get(resource.storage, created.metadata.namespace ?? '', created.metadata.name));
+  const result = commitCreated(context, created, isForeignEvent ? given : written);
   return answerObject(context, result, 201);
+};
+
+const refuseTwice = (resource: ResourceContext['resource'], existing: KubernetesObject | undefined): void => {
+  if (existing === undefined) return;
+  const error = alreadyExists(resource, existing.metadata.name);
+  if (existing.metadata.deletionTimestamp === undefined) throw error;
+  throw new StatusError(
+    error.code,
+    error.reason,
+    `object is being deleted: ${error.message}`,
+    error.details === undefined ? {} : { details: error.details },
+  );
 };

@@ -86,7 +86,10 @@ const deleteOne = (context: ResourceContext, object: KubernetesObject, options: 
   const period = gracePeriodOf(context, object, options);
   if (!isHeld(context, finalizers) && period === 0) {
     if (options.isDry) return { object, isGone: true };
-    return { object: server.store.remove(resource.storage, namespace, name) ?? object, isGone: true };
+    const removed = server.store.remove(resource.storage, namespace, name) ?? object;
+    // A pod that was ending already is shown as one that has no time left.
+    const wasEnding = removed.metadata.deletionGracePeriodSeconds !== undefined;
+    return { object: wasEnding ? { ...removed, metadata: { ...removed.metadata, deletionGracePeriodSeconds: 0 } } : removed, isGone: true };
   }
   const deletionTimestamp = object.metadata.deletionTimestamp ?? toTime(server.clock() + period * 1000);
   const metadata = {

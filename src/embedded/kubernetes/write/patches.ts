@@ -142,7 +142,7 @@ const mergeField = (
   if (!isMerged) return patch;
   if (key === '') return [...current, ...patch.filter((item) => !current.some((known) => isEqual(known, item)))];
   const items = field['items'];
-  return ordered(mergeList(current, patch, isObject(items) ? resolve(items) : {}, key), order, key);
+  return ordered(mergeList(current, patch, isObject(items) ? resolve(items) : {}, key), patch, current, order, key);
 };
 
 const mergeList = (target: readonly Json[], patch: readonly Json[], schema: JsonObject, key: string): Json[] => {
@@ -153,7 +153,7 @@ const mergeList = (target: readonly Json[], patch: readonly Json[], schema: Json
   for (const item of patch) {
     if (!isObject(item)) continue;
     const name = item[key];
-    if (name === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    if (name === undefined) throw new StatusError(500, '', `map: ${toGoMap(item)} does not contain declared merge key: ${key}`);
     const index = result.findIndex((known) => isObject(known) && isEqual(known[key], name));
     const known = result[index];
     if (item['$patch'] === 'delete') result = result.filter((_, place) => place !== index);
@@ -163,14 +163,32 @@ const mergeList = (target: readonly Json[], patch: readonly Json[], schema: Json
   return result;
 };
 
-/** kubectl sends the order that the list shall have; items that it does not name keep their places at the end. */
-const ordered = (list: Json[], order: Json | undefined, key: string): Json[] => {
-  if (!Array.isArray(order)) return list;
-  const place = (item: Json): number => {
-    const index = order.findIndex((entry) => isObject(entry) && isObject(item) && isEqual(entry[key], item[key]));
-    return index === -1 ? order.length : index;
-  };
-  return list.toSorted((left, right) => place(left) - place(right));
+/** A map as Go prints it. */
+const toGoMap = (value: JsonObject): string =>
+  `map[${Object.keys(value)
+    .sort()
+    .map((key) => `${key}:${isObject(value[key]) ? toGoMap(objectOf(value[key])) : String(value[key])}`)
+    .join(' ')}]`;
+
+const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
+
+/** Items of the patch stand in its order (or in the one that it sends along), the others keep their places between them. */
+const ordered = (list: readonly Json[], patch: readonly Json[], current: readonly Json[], order: Json | undefined, key: string): Json[] => {
+  const wanted = Array.isArray(order) ? order : patch;
+  const placeIn = (places: readonly Json[], item: Json): number =>
+    places.findIndex((entry) => isObject(entry) && isObject(item) && isEqual(entry[key], item[key]));
+  const patched = list
+    .filter((item) => placeIn(wanted, item) !== -1)
+    .toSorted((left, right) => placeIn(wanted, left) - placeIn(wanted, right));
+  const others = list.filter((item) => placeIn(wanted, item) === -1);
+  const merged: Json[] = [];
+  while (patched.length > 0 && others.length > 0) {
+    const [other, next] = [others[0] ?? null, patched[0] ?? null];
+    const known = placeIn(current, next);
+    const isBefore = known !== -1 && placeIn(current, other) < known;
+    merged.push((isBefore ? others.shift() : patched.shift()) ?? null);
+  }
+  return [...merged, ...patched, ...others];
 };
 
 /** Merges by the keys that the kind's description declares for its lists. */

@@ -2,13 +2,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ResourceContext } from '../context.ts';
 import { withDefaults } from '../defaults.ts';
-import { isEqual, isObject, type JsonObject, toTime } from '../json.ts';
+import { isEqual, isObject, type JsonObject, objectAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
-import { admitPod } from '../pod-admission.ts';
 import { qosClassOf } from '../pod-status.ts';
 import type { Resource } from '../resources.ts';
 import { schemaOf } from '../schema.ts';
 import { withSchemaDefaults } from '../validate.ts';
+import { admit } from './admission.ts';
 import { withCanonicalQuantities } from './quantities.ts';
 
 /** Kinds that count how often their specification was written. */
@@ -20,6 +20,7 @@ const COUNTED = new Set([
   'daemonsets.apps',
   'jobs.batch',
   'cronjobs.batch',
+  'horizontalpodautoscalers.autoscaling',
   'poddisruptionbudgets.policy',
   'ingresses.networking.k8s.io',
   'ingressclasses.networking.k8s.io',
@@ -46,12 +47,20 @@ const LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 /** The five characters that the server appends to `generateName`. */
 export const randomSuffix = (length = 5): string => [...randomBytes(length)].map((byte) => LETTERS.charAt(byte % LETTERS.length)).join('');
 
-/** Kinds whose status is never empty from the start. */
+/** The status with which a kind begins, where it is not simply empty. */
+const FIRST_STATUS: Readonly<Record<string, JsonObject>> = {
+  'poddisruptionbudgets.policy': { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },
+  'horizontalpodautoscalers.autoscaling': { desiredReplicas: 0, currentMetrics: null },
+  'statefulsets.apps': { replicas: 0, availableReplicas: 0 },
+  'daemonsets.apps': { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
+  'replicasets.apps': { replicas: 0 },
+  replicationcontrollers: { replicas: 0 },
+};
+
 const firstStatus = (object: KubernetesObject, resource: Resource): JsonObject | undefined => {
   if (resource.storage === 'pods') return { phase: 'Pending', qosClass: qosClassOf(object) };
-  if (resource.storage === 'customresourcedefinitions.apiextensions.k8s.io') return undefined;
   const status = object['status'];
-  return isObject(status) ? status : undefined;
+  return FIRST_STATUS[resource.storage] ?? (isObject(status) ? status : undefined);
 };
 
 /** With the defaults of the kind: the server's own, or those that a custom kind declares. */
@@ -62,10 +71,52 @@ const completed = (resource: Resource, object: KubernetesObject): KubernetesObje
   return { ...(isObject(content) ? content : rest), kind, apiVersion, metadata };
 };
 
+export interface Created {
+  readonly object: KubernetesObject;
+  /** What the client wrote, with defaults, before admission. */
+  readonly written: KubernetesObject;
+}
+
+/** Secrets take plain text too, but keep it encoded. */
+const withEncodedText = (resource: Resource, object: KubernetesObject): KubernetesObject => {
+  const { stringData, ...rest } = object;
+  if (resource.storage !== 'secrets' || !isObject(stringData)) return object;
+  const encoded = Object.fromEntries(
+    Object.entries(stringData).map(([key, value]) => [key, Buffer.from(String(value)).toString('base64')]),
+  );
+  return {
+    ...rest,
+    kind: object.kind,
+    apiVersion: object.apiVersion,
+    metadata: object.metadata,
+    data: { ...objectAt(object, 'data'), ...encoded },
+  };
+};
+
+/** Parts that defaults fill in here, but that belong to the server: allocated addresses, finalizers, a first phase. */
+const SERVER_PARTS: Readonly<Record<string, readonly string[]>> = {
+  services: ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'],
+  namespaces: ['finalizers'],
+};
+
+const toWritten = (resource: Resource, complete: KubernetesObject, given: KubernetesObject): KubernetesObject => {
+  const { status: _status, ...rest } = complete;
+  const parts = SERVER_PARTS[resource.storage] ?? [];
+  const own = objectAt(given, 'spec');
+  const spec = Object.fromEntries(
+    Object.entries(objectAt(complete, 'spec')).filter(([key]) => !parts.includes(key) || own[key] !== undefined),
+  );
+  const { kind, apiVersion, metadata } = complete;
+  return { ...rest, kind, apiVersion, metadata, ...(complete['spec'] === undefined ? {} : { spec }) };
+};
+
 /** Completes a new object: identity, defaults, admission. The given status is dropped where the kind has one of its own. */
-export const toCreated = ({ server, resource, info }: ResourceContext, given: KubernetesObject): KubernetesObject => {
-  const { status: _status, ...rest } = given;
-  const source = hasStatus(resource) ? { ...rest, kind: given.kind, apiVersion: given.apiVersion, metadata: given.metadata } : given;
+export const toCreated = (context: ResourceContext, given: KubernetesObject): Created => {
+  const { server, resource, info } = context;
+  const { status: _status, ...rest } = withEncodedText(resource, given);
+  const source = hasStatus(resource)
+    ? { ...rest, kind: given.kind, apiVersion: given.apiVersion, metadata: given.metadata }
+    : withEncodedText(resource, given);
   const { name, generateName, labels, annotations, ownerReferences, finalizers } = source.metadata;
   const base = name === '' && generateName !== undefined ? `${generateName.slice(0, 58)}${randomSuffix()}` : name;
   const metadata = {
@@ -80,11 +131,24 @@ export const toCreated = ({ server, resource, info }: ResourceContext, given: Ku
     ...(ownerReferences === undefined ? {} : { ownerReferences }),
     ...(finalizers === undefined ? {} : { finalizers }),
   };
-  const named = { ...source, metadata };
-  const admitted = resource.storage === 'pods' ? admitPod(named) : named;
-  const complete = completed(resource, admitted);
-  const status = firstStatus(complete, resource);
-  return status === undefined ? complete : { ...complete, status };
+  const complete = completed(resource, { ...source, metadata });
+  const object = withoutEmptyMaps(completed(resource, admit(context, complete)));
+  const status = firstStatus(object, resource);
+  return { object: status === undefined ? object : { ...object, status }, written: toWritten(resource, complete, given) };
+};
+
+/** Go leaves empty maps out. */
+const withoutEmptyMaps = (object: KubernetesObject): KubernetesObject => {
+  const { labels, annotations, ...metadata } = object.metadata;
+  const kept = {
+    ...metadata,
+    name: object.metadata.name,
+    ...(labels === undefined || Object.keys(labels).length === 0 ? {} : { labels }),
+    ...(annotations === undefined || Object.keys(annotations).length === 0 ? {} : { annotations }),
+  };
+  const { data, ...rest } = object;
+  const isEmptied = (object.kind === 'ConfigMap' || object.kind === 'Secret') && isObject(data) && Object.keys(data).length === 0;
+  return isEmptied ? { ...rest, kind: object.kind, apiVersion: object.apiVersion, metadata: kept } : { ...object, metadata: kept };
 };
 
 /** Metadata that only the server writes stays as it was. */
@@ -117,7 +181,7 @@ const specificationOf = (object: KubernetesObject): JsonObject => {
 
 /** An update of the object itself: the status stays, the generation counts a changed specification. */
 export const toUpdated = (resource: Resource, given: KubernetesObject, previous: KubernetesObject): KubernetesObject => {
-  const complete = completed(resource, keepAllocated(resource, given, previous));
+  const complete = withoutEmptyMaps(completed(resource, keepAllocated(resource, withEncodedText(resource, given), previous)));
   const { status: _status, ...rest } = complete;
   const object: KubernetesObject = hasStatus(resource)
     ? {

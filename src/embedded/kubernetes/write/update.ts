@@ -8,9 +8,9 @@ import { findObject } from '../read.ts';
 import { respond } from '../respond.ts';
 import { schemaOf } from '../schema.ts';
 import { badRequest, conflict, invalid, StatusError } from '../status.ts';
-import { validateObject } from '../validate.ts';
+import { validateUpdate } from '../validate.ts';
 import { toView } from '../views.ts';
-import { answerObject, commit, refuseStale } from './commit.ts';
+import { answerObject, commitUpdated, refuseStale, refuseView } from './commit.ts';
 import { jsonPatch, mergePatch, strategicMergePatch } from './patches.ts';
 import { toStatusUpdated, toUpdated } from './prepare.ts';
 
@@ -21,11 +21,17 @@ const refuseOther = ({ info, resource }: ResourceContext, given: KubernetesObjec
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
   if (uid === undefined || uid === '' || uid === previous.metadata.uid) return;
-  if (given.metadata.resourceVersion === undefined) {
+  if (info.verb === 'patch') {
     const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
     throw invalid(resource.group, resource.kind, info.name, [{ reason: 'FieldValueInvalid', message, field: 'metadata.uid' }]);
   }
-  throw conflict(resource, info.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${previous.metadata.uid}`);
+  const key = `/registry/${resource.resource}/${resource.namespaced ? `${info.namespace}/` : ''}${info.name}`;
+  const failed = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${previous.metadata.uid}`;
+  throw conflict(
+    resource,
+    info.name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`,
+  );
 };
 
 /** Stores the given state over the previous one, as a whole or only its status. */
@@ -34,17 +40,29 @@ const store = (context: ResourceContext, given: KubernetesObject, previous: Kube
   refuseOther(context, given, previous);
   refuseStale(context, given, previous);
   const withNamespace = { ...given, metadata: { ...given.metadata, ...(resource.namespaced ? { namespace: info.namespace } : {}) } };
-  if (info.subresource === 'status') return commit(context, toStatusUpdated(withNamespace, previous), { previous, subresource: 'status' });
+  if (info.subresource === 'status') return commitUpdated(context, toStatusUpdated(withNamespace, previous), previous, 'status');
   const updated = toUpdated(resource, withNamespace, previous);
-  validateObject(resource, updated);
-  return commit(context, updated, { previous });
+  validateUpdate(resource, updated, previous);
+  return commitUpdated(context, updated, previous);
 };
 
 /** PUT of an object or its status. */
 export const updateObject: ResourceHandler = async (context) => {
+  const { resource, request } = context;
+  refuseView(resource);
   const previous = findObject(context);
-  const { object } = toTypedObject(context, await readValue(context.request, context.resource.kind));
+  const { object } = toTypedObject(context, await readValue(request, resource.kind));
+  refuseUnversioned(context, object);
   return answerObject(context, store(context, object, previous));
+};
+
+/** Custom kinds can only be replaced by who knows which version is replaced. */
+const refuseUnversioned = ({ resource, info }: ResourceContext, { metadata }: KubernetesObject): void => {
+  if (resource.custom === undefined || (metadata.resourceVersion ?? '') !== '') return;
+  const message = 'Invalid value: 0: must be specified for an update';
+  throw invalid(resource.group, resource.resource, info.name, [
+    { reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' },
+  ]);
 };
 
 const MERGE = 'application/merge-patch+json';
@@ -82,7 +100,7 @@ const refuseFormat = ({ resource }: ResourceContext, mediaType: string): void =>
   const known = resource.custom === undefined ? [MERGE, JSON_PATCH, STRATEGIC] : [MERGE, JSON_PATCH];
   if (known.includes(mediaType)) return;
   if (mediaType !== STRATEGIC) throw new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
-  const accepted = [JSON_PATCH, MERGE, ...APPLY].join(', ');
+  const accepted = [JSON_PATCH, MERGE, 'application/apply-patch+yaml'].join(', ');
   throw new StatusError(
     415,
     'UnsupportedMediaType',
@@ -95,12 +113,23 @@ export const patchObject: ResourceHandler = async (context) => {
   const { request, resource } = context;
   const mediaType = mediaTypeOf(request);
   refuseFormat(context, mediaType);
+  refuseView(resource);
   const patch = parsePatch(await request.text(), mediaType);
   const previous = findObject(context);
-  const { managedFields: _fields, ...metadata } = previous.metadata;
-  const target = toView({ ...previous, metadata }, resource);
-  const { object } = toTypedObject(context, applyPatch(context, target, patch, mediaType));
+  const object = decodePatched(context, applyPatch(context, toView(previous, resource), patch, mediaType));
   return answerObject(context, store(context, toStored(object, previous), previous));
+};
+
+/** A patched object that cannot be decoded is called an invalid patch, whole as it is. */
+const decodePatched = (context: ResourceContext, patched: Json): KubernetesObject => {
+  try {
+    return toTypedObject(context, patched).object;
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.code !== 400) throw error;
+    const why = error.message.replace(/^\S+ in version "[^"]*" cannot be handled as a \S+: /, '');
+    const message = `Invalid value: ${JSON.stringify(JSON.stringify(patched))}: ${why}`;
+    throw invalid('', '', '', [{ reason: 'FieldValueInvalid', message, field: 'patch' }]);
+  }
 };
 
 /** A patched view goes back into the stored version. */
@@ -180,7 +209,7 @@ export const updateScale: ResourceHandler = async (context) => {
     metadata: { ...previous.metadata, ...(version === '' ? {} : { resourceVersion: version }) },
   };
   refuseStale(context, scaled, previous);
-  const stored = commit(context, toUpdated(resource, scaled, previous), { previous, subresource: 'scale' });
+  const stored = commitUpdated(context, toUpdated(resource, scaled, previous), previous, 'scale');
   return respond(request, toScale(context, stored), { representation: context.representation });
 };
 

@@ -1,0 +1,123 @@
+// The generated pages of the documentation: tools, configuration keys, error codes.
+
+import { z } from 'zod';
+import { listKeys } from '../src/config/load.ts';
+import { serverConfig } from '../src/config/server.ts';
+import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
+import { ERROR_CODES } from '../src/kit/errors.ts';
+import type { ToolInfo } from '../src/kit/tool.ts';
+
+const NOTE = 'This page is generated from the source by `npm run generate`; do not edit it.';
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const table = (columns: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [columns, columns.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
+
+interface Property {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly items?: { readonly type?: string };
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+const typeOf = ({ type, enum: choices, items }: Property): string =>
+  choices === undefined ? (type === 'array' ? `${items?.type ?? 'any'}[]` : (type ?? 'any')) : choices.join(', ');
+
+const toToolSection = (tool: ToolInfo): string => {
+  const properties = Object.entries((tool.input['properties'] ?? {}) as Readonly<Record<string, Property>>);
+  const required = (tool.input['required'] ?? []) as readonly string[];
+  const rows = properties.map(([name, property]) => [
+    `\`${name}\`${required.includes(name) ? ' (required)' : ''}`,
+    typeOf(property),
+    property.default === undefined ? '' : `\`${String(property.default)}\``,
+    property.description ?? '',
+  ]);
+  const keys = Object.keys((tool.output['properties'] ?? {}) as object);
+  const notes = [
+    tool.task ? 'Offered as a task to clients that know tasks.' : '',
+    tool.needs === undefined ? '' : `Listed only with ${tool.needs}.`,
+  ];
+  return [
+    `## ${tool.name}`,
+    '',
+    `${tool.description} Effect: **${tool.effect}**.${notes
+      .filter((note) => note !== '')
+      .map((note) => ` ${note}`)
+      .join('')}`,
+    '',
+    table(['argument', 'type', 'default', 'meaning'], rows),
+    '',
+    `Answer keys: ${keys.map((key) => `\`${key}\``).join(', ')}; and the common ones (\`cluster\`, \`namespace\`, \`window\`, \`page\`, \`empty\`, \`warnings\`, \`next\`, \`untrusted\`).`,
+  ].join('\n');
+};
+
+export const toToolsPage = (catalogue: ServiceCatalogue): string => {
+  const parts = [
+    ...catalogue.templates.map(({ uriTemplate, description }) => [`\`${uriTemplate}\``, description]),
+    ...catalogue.resources.map(({ uri, description }) => [`\`${uri}\``, description]),
+  ];
+  const prompts = catalogue.prompts.map(({ name, description, arguments: args }) => [
+    `\`${name}\``,
+    description,
+    args.map((argument) => `${argument.name}${argument.required === true ? ' (required)' : ''}`).join(', '),
+  ]);
+  return `${[
+    `# ${catalogue.title}: tools`,
+    '',
+    NOTE,
+    '',
+    ...catalogue.tools.flatMap((tool) => [toToolSection(tool), '']),
+    ...(parts.length > 0 ? ['## Resources', '', table(['URI', 'content'], parts), ''] : []),
+    ...(prompts.length > 0 ? ['## Prompts', '', table(['prompt', 'use', 'arguments'], prompts), ''] : []),
+  ]
+    .join('\n')
+    .trimEnd()}\n`;
+};
+
+const toDefault = (schema: z.core.$ZodType): string => {
+  const parsed = z.safeParse(schema, undefined);
+  return !parsed.success || parsed.data === undefined ? '' : `\`${JSON.stringify(parsed.data)}\``;
+};
+
+const toMeta = (schema: z.core.$ZodType): z.core.GlobalMeta => {
+  const definition = schema._zod.def as { innerType?: z.core.$ZodType };
+  return { ...(definition.innerType === undefined ? {} : toMeta(definition.innerType)), ...z.globalRegistry.get(schema) };
+};
+
+export const toConfigurationPage = (serviceShape: Readonly<Record<string, z.ZodType>>): string => {
+  const rows = listKeys({ ...serverConfig, ...serviceShape }).map(({ key, type, schema, env }) => {
+    const { description = '', secret } = toMeta(schema);
+    return [`\`${key}\``, secret === true ? 'secret' : type, toDefault(schema), env === undefined ? '' : `\`${env}\``, description];
+  });
+  return `${[
+    '# Configuration',
+    '',
+    NOTE,
+    '',
+    'A YAML file (`--config`, `MCP_CONFIG`), environment variables and flags; the later wins. `${NAME}` in a value is taken from the environment, an unset',
+    'name stops the start, `$${` is a literal. An unknown key, or a value that cannot be understood, stops the start and names the nearest known key.',
+    'Lists in the environment are separated by commas; booleans are `1, true, yes, on` and `0, false, no, off`.',
+    '',
+    table(['key', 'type', 'default', 'environment', 'meaning'], rows),
+  ].join('\n')}\n`;
+};
+
+export const toErrorsPage = (): string =>
+  `${[
+    '# Errors',
+    '',
+    NOTE,
+    '',
+    'A failed tool call is a result with `isError: true`; its `structuredContent` is `{"error": {"code", "message", "details"}}`. HTTP routes answer the same body with the status below.',
+    '',
+    table(
+      ['code', 'HTTP', 'worth repeating', 'what to do'],
+      Object.entries(ERROR_CODES).map(([code, { http, retryable, advice }]) => [
+        `\`${code}\``,
+        String(http),
+        retryable ? 'yes' : 'no',
+        advice,
+      ]),
+    ),
+  ].join('\n')}\n`;
