@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Json } from '../backend.ts';
 
 const kubeconfig = z.object({
-  clusters: z.array(z.object({ cluster: z.object({ server: z.string(), 'certificate-authority-data': z.string() }) })).length(1),
+  clusters: z.array(z.object({ cluster: z.object({ server: z.string(), 'certificate-authority-data': z.string().optional() }) })).length(1),
   users: z
     .array(
       z.object({

@@ -1,0 +1,23 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createEmbeddedKubernetes } from '../../src/embedded/kubernetes/index.ts';
+import { kubernetesSuite } from './kubernetes.suite.ts';
+
+kubernetesSuite('the embedded API server', async () => {
+  const embedded = createEmbeddedKubernetes();
+  await embedded.listen();
+  const folder = await mkdtemp(join(tmpdir(), 'suite-'));
+  const write = async (user: 'admin' | 'viewer' | 'nobody'): Promise<string> => {
+    const file = join(folder, user);
+    await writeFile(file, embedded.kubeconfig(user));
+    return file;
+  };
+  return {
+    kubeconfigs: { admin: await write('admin'), viewer: await write('viewer'), nobody: await write('nobody') },
+    async close() {
+      await embedded.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+});
