@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { impersonate } from './authentication.ts';
 import { type Attributes, forbidden, type User } from './authorization.ts';
 import type { RequestContext, ResourceContext, ResourceHandler, ServerParts } from './context.ts';
+import { METRICS_HANDLERS } from './metrics.ts';
 import { negotiate, type Representation } from './negotiation.ts';
 import { isServedVersion, isUnderBuiltInGroup, serveNonResource } from './non-resource.ts';
 import { getObject, listObjects } from './read.ts';
@@ -68,7 +69,7 @@ const dispatch = (context: ResourceContext): Promise<Response> => {
   const takesName = resource.verbs.some((verb) => NAMED_VERBS.has(verb));
   if (info.name !== '' && !takesName) throw notServed();
   if (!resource.verbs.includes(info.verb) || (info.name === '' && NAMED_VERBS.has(info.verb))) throw methodNotAllowed();
-  const handler = VERB_HANDLERS[info.verb];
+  const handler = resource.group === 'metrics.k8s.io' ? METRICS_HANDLERS[info.verb] : VERB_HANDLERS[info.verb];
   if (handler === undefined) throw methodNotAllowed();
   return handler(context);
 };

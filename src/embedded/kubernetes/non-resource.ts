@@ -2,25 +2,10 @@
 import type { RequestContext } from './context.ts';
 import { aggregatedContentType, findApiGroup, findApiResourceList, toAggregated, toApiGroupList, toApiVersions } from './discovery.ts';
 import type { JsonObject } from './json.ts';
+import { serveOpenApi } from './openapi.ts';
 import { pageNotFound, respond, respondPlain } from './respond.ts';
 import { methodNotAllowed, notServed } from './status.ts';
-
-/** GET /version of the release whose API is served. */
-export const VERSION = {
-  major: '1',
-  minor: '36',
-  emulationMajor: '1',
-  emulationMinor: '36',
-  minCompatibilityMajor: '1',
-  minCompatibilityMinor: '35',
-  gitVersion: 'v1.36.1',
-  gitCommit: '756939600b9a7180fc2df6550a4585b638875e68',
-  gitTreeState: 'clean',
-  buildDate: '2026-05-12T09:41:36Z',
-  goVersion: 'go1.26.2',
-  compiler: 'gc',
-  platform: 'linux/amd64',
-} as const;
+import { VERSION } from './version.ts';
 
 const CHECKS = [
   'ping',
@@ -125,6 +110,7 @@ export const serveNonResource = async (context: RequestContext): Promise<Respons
   if (path === '/version' || path === '/version/') return readOnly(method, () => respond(request, { ...VERSION }, { representation }));
   if (path === '/api' || path === '/api/') return readOnly(method, () => discoveryRoot(context, true));
   if (path === '/apis' || path === '/apis/') return readOnly(method, () => discoveryRoot(context, false));
+  if (root === 'openapi') return readOnly(method, () => serveOpenApi(context));
   const document = root === 'api' || root === 'apis' ? apiDocument(context) : undefined;
   if (document === undefined && isUnderBuiltInGroup(context)) throw notServed();
   return document === undefined ? pageNotFound() : readOnly(method, () => respond(request, document, { representation }));

@@ -1,6 +1,7 @@
 // What lies below an object: logs, status, scale and the rest, by resource and name.
 import type { ResourceContext, ResourceHandler } from './context.ts';
 import { chooseContainer, getLog } from './logs.ts';
+import { PROXIES } from './proxy.ts';
 import { findObject, getObject } from './read.ts';
 import { badRequest, methodNotAllowed, notFound, notServed, StatusError } from './status.ts';
 import { getScale, patchObject, updateObject, updateScale } from './write/update.ts';
@@ -44,7 +45,9 @@ export const serveSubresource = (context: ResourceContext): Promise<Response> =>
   const subresource = resource.subresources.find(({ name }) => name === info.subresource);
   if (subresource === undefined) throw resource.custom === undefined ? notServed() : notFound(resource, info.name);
   if (!subresource.verbs.includes(info.verb)) throw methodNotAllowed();
-  const handler = HANDLERS[`${info.verb} ${resource.resource}/${info.subresource}`] ?? anyResource[`${info.verb} ${info.subresource}`];
+  const proxy = info.subresource === 'proxy' ? PROXIES[resource.resource] : undefined;
+  const handler =
+    proxy ?? HANDLERS[`${info.verb} ${resource.resource}/${info.subresource}`] ?? anyResource[`${info.verb} ${info.subresource}`];
   if (handler === undefined) throw notOffered(`${info.verb} of ${resource.resource}/${info.subresource}`);
   return handler(context);
 };
