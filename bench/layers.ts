@@ -1,0 +1,129 @@
+// P9: the processor time of a call on a tool that does nothing, against the least that a JSON server can do; and which layer takes what.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectMcp, type McpClient } from './support/mcp.ts';
+import { ownTimes } from './support/profile.ts';
+import { buildProgram, type Running, startHelper, startServer } from './support/program.ts';
+import type { Measurement } from './support/rows.ts';
+import { inTurn, median, sum } from './support/statistics.ts';
+import { toTimes } from './support/words.ts';
+
+const BATCH = 1000;
+const CALLERS = 8;
+const ROUNDS = 11;
+const WARM_UP = 4;
+const PROFILED_BATCHES = 10;
+const BAR = 8;
+const TOOL = 'bench_do_nothing';
+
+/** Processor time of all threads so far, ms: the scheduler's own count, finer than clock ticks. */
+const processorTime = (pid: number): number => {
+  const folder = `/proc/${pid}/task`;
+  const spent = readdirSync(folder).map((thread) => Number(readFileSync(join(folder, thread, 'schedstat'), 'utf8').split(' ')[0]));
+  return sum(spent) / 1e6;
+};
+
+const callInBatch = async (client: McpClient): Promise<void> => {
+  let left = BATCH;
+  const caller = async (): Promise<void> => {
+    while (left-- > 0) await client.send('tools/call', { name: TOOL, arguments: {} });
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+};
+
+/** Processor time per call of one batch, microseconds. */
+const spend = async ({ pid }: Running, client: McpClient): Promise<number> => {
+  const before = processorTime(pid);
+  await callInBatch(client);
+  return ((processorTime(pid) - before) / BATCH) * 1000;
+};
+
+/** The layers, by the folder that their source files stand in; the first that matches. */
+const LAYERS: readonly (readonly [string, RegExp])[] = [
+  ['protocol library', /@modelcontextprotocol/],
+  ['HTTP adapter', /@hono|node_modules\/hono/],
+  ['schemas', /node_modules\/zod/],
+  ['doors', /src\/server\//],
+  ['middleware', /src\/middleware\//],
+  ['mcp', /src\/mcp\//],
+  ['call steps', /src\/manager\//],
+  ['kit', /src\/kit\//],
+  ['redaction, log', /src\/(secrets|logging|audit|observability|cache|store)\//],
+  ['app', /src\//],
+  ['garbage collection', /garbage collector/],
+  ['Node', /^node:|\(native\)|\(program\)/],
+];
+
+/** Each layer's share of the processor time, in percent, largest first. */
+const toShares = (times: ReadonlyMap<string, number>): (readonly [string, number])[] => {
+  const busy = [...times].filter(([place]) => place !== '(idle)' && place !== '(root)');
+  const total = sum(busy.map(([, time]) => time));
+  const shares = new Map<string, number>();
+  for (const [place, time] of busy) {
+    const layer = LAYERS.find(([, pattern]) => pattern.test(place))?.[0] ?? 'other';
+    shares.set(layer, (shares.get(layer) ?? 0) + (time / total) * 100);
+  }
+  return [...shares].sort((a, b) => b[1] - a[1]);
+};
+
+const PLUGIN = { MCP_PLUGINS: join(import.meta.dirname, 'support', 'no-op.ts'), MCP_PROFILES: 'bench' } as const;
+
+/** A second server is profiled, so that profiling does not touch the measured one. */
+const measureShares = async (): Promise<(readonly [string, number])[]> => {
+  const program = await buildProgram({ sourcemap: true });
+  try {
+    const folder = join(program.folder, 'profile');
+    const server = await startServer(program, {
+      env: PLUGIN,
+      node: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '500'],
+    });
+    const client = connectMcp(server.url);
+    for (let batch = 0; batch < PROFILED_BATCHES; batch++) await callInBatch(client);
+    await client.close();
+    await server.stop();
+    return toShares(ownTimes(folder));
+  } finally {
+    await program.remove();
+  }
+};
+
+/** The price of a call before its tool does anything. */
+export const layers: Measurement = {
+  id: 'P9',
+  async measure({ program }) {
+    const [server, echo] = [await startServer(program, { env: PLUGIN }), await startHelper('echo.ts')];
+    const [ours, floor] = [connectMcp(server.url), connectMcp(echo.url)];
+    try {
+      const samples = await inTurn(
+        { ours: () => spend(server, ours), echo: () => spend(echo, floor) },
+        { rounds: ROUNDS, warmUp: WARM_UP },
+      );
+      const ratio = median(samples.ours) / median(samples.echo);
+      const shares = await measureShares();
+      const told = shares
+        .filter(([, share]) => share >= 1)
+        .map(([layer, share]) => `${layer} ${share.toFixed(0)} %`)
+        .join(', ');
+      return [
+        {
+          id: 'P9',
+          what: 'processor time of a call on a tool that does nothing, against a JSON echo on Hono',
+          ours: `${toTimes(ratio)} (${median(samples.ours).toFixed(0)} against ${median(samples.echo).toFixed(0)} us): ${told}`,
+          bar: `<= ${BAR}x`,
+          holds: ratio <= BAR,
+          figures: {
+            ratio,
+            ours: samples.ours,
+            echo: samples.echo,
+            ...Object.fromEntries(shares.map(([layer, share]) => [`share: ${layer}`, share])),
+          },
+        },
+      ];
+    } finally {
+      await Promise.all([ours.close(), floor.close()]);
+      await server.stop();
+      await echo.stop();
+    }
+  },
+};
