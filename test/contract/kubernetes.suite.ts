@@ -52,7 +52,12 @@ const gadgets = {
         name: 'v1',
         served: true,
         storage: true,
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { size: { type: 'integer', description: 'How big.' } } } } } },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: { spec: { type: 'object', properties: { size: { type: 'integer', description: 'How big.' } } } },
+          },
+        },
         additionalPrinterColumns: [{ name: 'Size', type: 'integer', jsonPath: '.spec.size' }],
       },
     ],
@@ -80,12 +85,23 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
     beforeAll(async () => {
       target = await open();
       api = new KubernetesApi(target.kubeconfigs.admin);
-      [admin, viewer, nobody] = await Promise.all(
-        [target.kubeconfigs.admin, target.kubeconfigs.viewer, target.kubeconfigs.nobody].map((file) => openApp({ 'kubernetes.kubeconfig': file })),
-      ) as [Server, Server, Server];
-      for (const namespace of [SPACE, OTHER]) await api.json('/api/v1/namespaces', { method: 'POST', body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } });
+      [admin, viewer, nobody] = (await Promise.all(
+        [target.kubeconfigs.admin, target.kubeconfigs.viewer, target.kubeconfigs.nobody].map((file) =>
+          openApp({ 'kubernetes.kubeconfig': file }),
+        ),
+      )) as [Server, Server, Server];
+      for (const namespace of [SPACE, OTHER])
+        await api.json('/api/v1/namespaces', {
+          method: 'POST',
+          body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+        });
       await inBatches(names, (podName) => api.json(podPath(SPACE), { method: 'POST', body: pod(SPACE, podName) }));
-      const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'credentials', namespace: OTHER }, stringData: { password: 'canary-secret-77d2e0' } };
+      const secret = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'credentials', namespace: OTHER },
+        stringData: { password: 'canary-secret-77d2e0' },
+      };
       await api.json(`/api/v1/namespaces/${OTHER}/secrets`, { method: 'POST', body: secret });
     });
     afterAll(async () => {
@@ -100,7 +116,11 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
       const { text, structured } = await admin.call('kubernetes_list_resources', { kind: 'pods', namespace: SPACE });
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(8192);
       expect(Buffer.byteLength(JSON.stringify(structured))).toBeLessThanOrEqual(8192);
-      expect(structured).toMatchObject({ namespace: SPACE, states: { Pending: COUNT }, page: { total: COUNT, shown: 50, reason: 'limit' } });
+      expect(structured).toMatchObject({
+        namespace: SPACE,
+        states: { Pending: COUNT },
+        page: { total: COUNT, shown: 50, reason: 'limit' },
+      });
       expect(structured['columns']).toEqual(['NAME', 'READY', 'STATUS', 'RESTARTS', 'AGE', 'NODE']);
       expect((structured['rows'] as string[][])[0]?.slice(0, 3)).toEqual(['suite-0000', '0/2', 'Pending']);
     });
@@ -110,7 +130,13 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
       let cursor: string | undefined;
       let round = 0;
       do {
-        const answer = await list({ kind: 'pods', namespace: SPACE, view: 'names', limit: 60, ...(cursor === undefined ? {} : { cursor }) });
+        const answer = await list({
+          kind: 'pods',
+          namespace: SPACE,
+          view: 'names',
+          limit: 60,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
         seen.push(...(answer['names'] as string[]));
         cursor = (answer['page'] as Page).next;
         // One that was seen goes, one that was not goes, and new ones appear before and behind the place.
@@ -129,7 +155,11 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
     it('refuses a cursor of another call, an altered one, and says what to do', async () => {
       const { page } = await list({ kind: 'pods', namespace: SPACE, limit: 5 });
       const { next } = page as Page;
-      for (const args of [{ kind: 'pods', namespace: OTHER, cursor: next }, { kind: 'pods', namespace: SPACE, cursor: `${next?.slice(0, -2)}xx` }, { kind: 'pods', namespace: SPACE, cursor: 'nonsense' }]) {
+      for (const args of [
+        { kind: 'pods', namespace: OTHER, cursor: next },
+        { kind: 'pods', namespace: SPACE, cursor: `${next?.slice(0, -2)}xx` },
+        { kind: 'pods', namespace: SPACE, cursor: 'nonsense' },
+      ]) {
         expect(await list(args).catch(codeOf)).toMatchObject({ code: 'INVALID_ARGUMENT', details: { argument: 'cursor' } });
       }
     });
@@ -139,19 +169,49 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
       const odd = await list({ kind: 'Pod', namespace: SPACE, labelSelector: 'tier=odd', view: 'count' });
       expect(even['total']).toBeGreaterThan(200);
       const total = Number(even['total']) + Number(odd['total']);
-      expect(await list({ kind: 'v1/Pod', namespace: SPACE, groupBy: 'tier' })).toMatchObject({ total, groups: { even: even['total'], odd: odd['total'] } });
+      expect(await list({ kind: 'v1/Pod', namespace: SPACE, groupBy: 'tier' })).toMatchObject({
+        total,
+        groups: { even: even['total'], odd: odd['total'] },
+      });
       expect(await list({ kind: 'pods', namespace: SPACE, groupBy: 'STATUS' })).toMatchObject({ groups: { Pending: total } });
       expect(await list({ kind: 'pods', namespace: SPACE, groupBy: 'spec.schedulerName' })).toMatchObject({ groups: { nobody: total } });
-      expect(await list({ kind: 'pods', namespace: SPACE, fieldSelector: 'metadata.name=suite-0004', view: 'names' })).toMatchObject({ names: ['suite-0004'] });
-      expect(await list({ kind: 'pods', namespace: SPACE, name: 'suite-000*', view: 'count' })).toMatchObject({ total: expect.any(Number) });
-      expect(await list({ kind: 'pods', namespace: SPACE, name: '/^suite-000[04]$/', view: 'names' })).toMatchObject({ names: ['suite-0000', 'suite-0004'] });
-      expect(await list({ kind: 'pods', namespace: SPACE, fieldSelector: 'spec.color=red' }).catch(codeOf)).toMatchObject({ code: 'INVALID_ARGUMENT' });
-      expect(await list({ kind: 'pods', namespace: SPACE, labelSelector: 'tier in (' }).catch(codeOf)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await list({ kind: 'pods', namespace: SPACE, fieldSelector: 'metadata.name=suite-0004', view: 'names' })).toMatchObject({
+        names: ['suite-0004'],
+      });
+      expect(await list({ kind: 'pods', namespace: SPACE, name: 'suite-000*', view: 'count' })).toMatchObject({
+        total: expect.any(Number),
+      });
+      expect(await list({ kind: 'pods', namespace: SPACE, name: '/^suite-000[04]$/', view: 'names' })).toMatchObject({
+        names: ['suite-0000', 'suite-0004'],
+      });
+      expect(await list({ kind: 'pods', namespace: SPACE, fieldSelector: 'spec.color=red' }).catch(codeOf)).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+      expect(await list({ kind: 'pods', namespace: SPACE, labelSelector: 'tier in (' }).catch(codeOf)).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
     });
 
     it('sorts both ways and keeps its place', async () => {
-      const first = await list({ kind: 'pods', namespace: SPACE, view: 'names', sortBy: '-name', limit: 3, labelSelector: 'app=suite', name: 'suite-00' });
-      const second = await list({ kind: 'pods', namespace: SPACE, view: 'names', sortBy: '-name', limit: 3, labelSelector: 'app=suite', name: 'suite-00', cursor: (first['page'] as Page).next });
+      const first = await list({
+        kind: 'pods',
+        namespace: SPACE,
+        view: 'names',
+        sortBy: '-name',
+        limit: 3,
+        labelSelector: 'app=suite',
+        name: 'suite-00',
+      });
+      const second = await list({
+        kind: 'pods',
+        namespace: SPACE,
+        view: 'names',
+        sortBy: '-name',
+        limit: 3,
+        labelSelector: 'app=suite',
+        name: 'suite-00',
+        cursor: (first['page'] as Page).next,
+      });
       const both = [...(first['names'] as string[]), ...(second['names'] as string[])];
       expect(both).toEqual([...both].sort().reverse());
       expect(new Set(both).size).toBe(6);
@@ -162,42 +222,77 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
       expect(chosen['columns']).toEqual(['NAME', 'spec.containers[*].name', 'metadata.labels.tier']);
       expect((chosen['rows'] as unknown[][])[0]?.[1]).toEqual(['app', 'proxy']);
       const images = await list({ kind: 'pods', namespace: SPACE, view: 'images' });
-      expect((images['images'] as { image: string; pods: number }[]).map(({ image }) => image).sort()).toEqual(['registry.example.test/suite/app:1.0.0', 'registry.example.test/suite/proxy:2.0.0']);
+      expect((images['images'] as { image: string; pods: number }[]).map(({ image }) => image).sort()).toEqual([
+        'registry.example.test/suite/app:1.0.0',
+        'registry.example.test/suite/proxy:2.0.0',
+      ]);
     });
 
     it('lists a kind whose definition was made a moment ago, and explains its fields', async () => {
       await list({ kind: 'pods', namespace: OTHER, view: 'count' });
       await api.json('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { method: 'POST', body: gadgets });
-      const waited = await admin.call('kubernetes_wait_for_resource', { kind: 'crd', name: 'gadgets.suite.example.test', condition: 'ready', timeout: '30s' });
+      const waited = await admin.call('kubernetes_wait_for_resource', {
+        kind: 'crd',
+        name: 'gadgets.suite.example.test',
+        condition: 'ready',
+        timeout: '30s',
+      });
       expect(waited.structured['result']).toBe('met');
       await expect
-        .poll(() => api.request(`/apis/suite.example.test/v1/namespaces/${OTHER}/gadgets`, { method: 'POST', body: { apiVersion: 'suite.example.test/v1', kind: 'Gadget', metadata: { name: 'one' }, spec: { size: 3 } } }).then(({ status }) => status), { timeout: 30_000 })
+        .poll(
+          () =>
+            api
+              .request(`/apis/suite.example.test/v1/namespaces/${OTHER}/gadgets`, {
+                method: 'POST',
+                body: { apiVersion: 'suite.example.test/v1', kind: 'Gadget', metadata: { name: 'one' }, spec: { size: 3 } },
+              })
+              .then(({ status }) => status),
+          { timeout: 30_000 },
+        )
         .toBe(201);
-      await expect.poll(() => list({ kind: 'gdg', namespace: OTHER }).catch(codeOf), { timeout: 30_000 }).toMatchObject({ columns: ['NAME', 'SIZE'], rows: [['one', 3]] });
+      await expect
+        .poll(() => list({ kind: 'gdg', namespace: OTHER }).catch(codeOf), { timeout: 30_000 })
+        .toMatchObject({ columns: ['NAME', 'SIZE'], rows: [['one', 3]] });
       const got = await admin.call('kubernetes_get_resource', { kind: 'gadget', name: 'one', namespace: OTHER, fields: ['spec.size'] });
       expect(got.structured['fields']).toEqual({ 'spec.size': 3 });
     });
 
     it('suggests near kinds, names and namespaces', async () => {
-      expect(await list({ kind: 'deploymets' }).catch(codeOf)).toMatchObject({ code: 'INVALID_ARGUMENT', details: { nearest: expect.arrayContaining(['deployments']) } });
+      expect(await list({ kind: 'deploymets' }).catch(codeOf)).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { nearest: expect.arrayContaining(['deployments']) },
+      });
       const missing = await admin.call('kubernetes_get_resource', { kind: 'pod', name: 'suite-000', namespace: SPACE }).catch(codeOf);
       expect(missing).toMatchObject({ code: 'NOT_FOUND', details: { nearest: expect.arrayContaining(['suite-0000']) } });
-      expect(await list({ kind: 'pods', namespace: 'suite-bnch' })).toMatchObject({ empty: { reason: 'no_match', detail: expect.stringContaining('suite-bench') } });
+      expect(await list({ kind: 'pods', namespace: 'suite-bnch' })).toMatchObject({
+        empty: { reason: 'no_match', detail: expect.stringContaining('suite-bench') },
+      });
     });
 
     it('gives the rest and says what is missing when one kind is forbidden', async () => {
       const answer = await list({ kind: 'pods,secrets', namespace: OTHER }, viewer);
       expect(answer).toMatchObject({ errors: [{ kind: 'secrets', code: 'FORBIDDEN' }] });
       expect(String(answer['warnings'])).toContain('secrets');
-      expect(await list({ kind: 'pods' }, nobody).catch(codeOf)).toMatchObject({ code: 'FORBIDDEN', details: { by: 'rbac', allowedNamespaces: [] } });
+      expect(await list({ kind: 'pods' }, nobody).catch(codeOf)).toMatchObject({
+        code: 'FORBIDDEN',
+        details: { by: 'rbac', allowedNamespaces: [] },
+      });
     });
 
     it('answers who may do what, and why', async () => {
       const own = await admin.call('kubernetes_check_access', { verb: 'delete', kind: 'pods', namespace: SPACE });
       expect(own.structured).toMatchObject({ allowed: true, question: `delete pods in ${SPACE}` });
       const refused = await viewer.call('kubernetes_check_access', { verb: 'get', kind: 'secrets', namespace: SPACE });
-      expect(refused.structured).toMatchObject({ allowed: false, missingRule: { apiGroups: [''], resources: ['secrets'], verbs: ['get'] } });
-      const other = await admin.call('kubernetes_check_access', { verb: 'get', kind: 'pods/log', namespace: SPACE, subject: 'user:somebody' });
+      expect(refused.structured).toMatchObject({
+        allowed: false,
+        missingRule: { apiGroups: [''], resources: ['secrets'], verbs: ['get'] },
+      });
+      const other = await admin.call('kubernetes_check_access', {
+        verb: 'get',
+        kind: 'pods/log',
+        namespace: SPACE,
+        subject: 'user:somebody',
+      });
       expect(other.structured).toMatchObject({ allowed: false, subject: 'user:somebody' });
       const who = await admin.call('kubernetes_check_access', { verb: 'list', kind: 'nodes', view: 'who' });
       expect(who.text).toContain('cluster-admin');
@@ -214,14 +309,30 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
       ]);
       const all = JSON.stringify(answers) + admin.log.join('');
       expect(all).toContain('"size":20');
-      for (const canary of ['canary-secret-77d2e0', Buffer.from('canary-secret-77d2e0').toString('base64'), 'canary-env-3f9a1c']) expect(all).not.toContain(canary);
+      for (const canary of ['canary-secret-77d2e0', Buffer.from('canary-secret-77d2e0').toString('base64'), 'canary-env-3f9a1c'])
+        expect(all).not.toContain(canary);
     });
 
     it('waits until an object appears, and tells when it cannot become ready', async () => {
-      const waiting = admin.call('kubernetes_wait_for_resource', { kind: 'configmap', name: 'late', namespace: OTHER, condition: 'exists', timeout: '30s' });
-      await api.json(`/api/v1/namespaces/${OTHER}/configmaps`, { method: 'POST', body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' }, data: { color: 'blue' } } });
+      const waiting = admin.call('kubernetes_wait_for_resource', {
+        kind: 'configmap',
+        name: 'late',
+        namespace: OTHER,
+        condition: 'exists',
+        timeout: '30s',
+      });
+      await api.json(`/api/v1/namespaces/${OTHER}/configmaps`, {
+        method: 'POST',
+        body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' }, data: { color: 'blue' } },
+      });
       expect((await waiting).structured).toMatchObject({ result: 'met' });
-      const value = await admin.call('kubernetes_wait_for_resource', { kind: 'configmap', name: 'late', namespace: OTHER, condition: 'jsonpath=data.color=blue', timeout: '10s' });
+      const value = await admin.call('kubernetes_wait_for_resource', {
+        kind: 'configmap',
+        name: 'late',
+        namespace: OTHER,
+        condition: 'jsonpath=data.color=blue',
+        timeout: '10s',
+      });
       expect(value.structured).toMatchObject({ result: 'met', state: 'blue' });
       const never = await admin.call('kubernetes_wait_for_resource', { kind: 'pod', name: 'suite-0000', namespace: SPACE, timeout: '1s' });
       expect(never.structured).toMatchObject({ result: 'timeout', state: expect.stringContaining('Pending') });
@@ -230,7 +341,10 @@ export const kubernetesSuite = (name: string, open: () => Promise<Target>): void
     it('explains a built-in field and names near ones', async () => {
       const field = await admin.call('kubernetes_explain_api', { kind: 'deployment.spec.strategy' });
       expect(field.structured).toMatchObject({ apiVersion: 'apps/v1', kind: 'Deployment', type: 'DeploymentStrategy' });
-      expect(await admin.call('kubernetes_explain_api', { kind: 'pod.spec.containers.imge' }).catch(codeOf)).toMatchObject({ code: 'INVALID_ARGUMENT', details: { nearest: expect.arrayContaining(['image']) } });
+      expect(await admin.call('kubernetes_explain_api', { kind: 'pod.spec.containers.imge' }).catch(codeOf)).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { nearest: expect.arrayContaining(['image']) },
+      });
     });
 
     it('finds the pods that nobody schedules, and nothing in a healthy namespace', async () => {
