@@ -13,6 +13,7 @@ import explain from './tools/explain.ts';
 import get from './tools/get.ts';
 import list from './tools/list.ts';
 import logs from './tools/logs.ts';
+import network from './tools/network.ts';
 import problems from './tools/problems.ts';
 import proxy from './tools/proxy.ts';
 import usage from './tools/usage.ts';
@@ -60,7 +61,7 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...problems, ...proxy, ...usage, ...wait],
+  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...network, ...problems, ...proxy, ...usage, ...wait],
   connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,

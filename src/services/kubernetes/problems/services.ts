@@ -1,5 +1,6 @@
 // Services without a way to a pod: selectors that match nothing, and no endpoint that is ready.
 
+import { nearestNames } from '../../../kit/nearest.ts';
 import { type Fields, fieldsAt, type KubeObject, listAt, mapAt, namespaceOf, textAt } from '../objects.ts';
 import { activePods } from './pods.ts';
 import { type Check, countOf, groupBy, type Problem, refKey, toRef } from './problem.ts';
@@ -15,16 +16,20 @@ export const checkNetworkCall = (ref: { kind: string; name: string; namespace?: 
 /** Absent `ready` counts as ready (EndpointConditions of discovery.k8s.io/v1). */
 export const isReadyEndpoint = (endpoint: Fields): boolean => fieldsAt(endpoint, 'conditions')['ready'] !== false;
 
-/** What another selector would match: labels of pods here that have the same keys with other values. */
-const nearLabels = (selector: Readonly<Record<string, string>>, pods: readonly KubeObject[]): string | undefined => {
-  const near = pods
-    .map((pod) => Object.entries(selector).filter(([key, value]) => labelsOf(pod)[key] !== value))
-    .map((different, index) => ({ different, pod: pods[index] }))
-    .filter(({ different }) => different.length < Object.keys(selector).length)
-    .toSorted((a, b) => a.different.length - b.different.length)[0];
-  if (near?.pod === undefined) return undefined;
-  const labels = labelsOf(near.pod);
-  return near.different.map(([key]) => `${key}=${labels[key] ?? '<none>'}`).join(', ');
+/** What another selector would match: labels of a pod that differ in some keys, or only a little in all. */
+export const nearLabels = (selector: Readonly<Record<string, string>>, pods: readonly KubeObject[]): string | undefined => {
+  const keys = Object.keys(selector);
+  const candidates = pods.map((pod) => {
+    const labels = labelsOf(pod);
+    const different = keys.filter((key) => labels[key] !== selector[key]);
+    const isNear =
+      different.length < keys.length || different.every((key) => nearestNames(selector[key] ?? '', [labels[key] ?? '']).length > 0);
+    return { isNear, words: different.map((key) => `${key}=${labels[key] ?? '<none>'}`) };
+  });
+  return candidates
+    .filter(({ isNear }) => isNear)
+    .toSorted((a, b) => a.words.length - b.words.length)[0]
+    ?.words.join(', ');
 };
 
 const judge = (cluster: Snapshot, service: KubeObject, slices: readonly KubeObject[]): readonly Problem[] => {
