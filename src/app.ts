@@ -1,19 +1,16 @@
 // The only file that knows every room: builds them and joins them.
 
 import { randomBytes } from 'node:crypto';
-import { pathToFileURL } from 'node:url';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
-import type { z } from 'zod';
-import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
-import { isLoopback, parseAddress, serverConfig } from './config/server.ts';
+import { isLoopback, parseAddress } from './config/server.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
-import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
+import type { ServiceCatalogue } from './kit/catalogue.ts';
 import type { Caller, Effect, Logger } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { AppError } from './kit/errors.ts';
 import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
-import type { Notify, ServiceDefinition, ServiceDeps } from './kit/service.ts';
+import type { Notify, ServiceDeps } from './kit/service.ts';
 import { createLogger } from './logging/logger.ts';
 import { type CallEngine, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
@@ -23,71 +20,13 @@ import { createConfirmations } from './mcp/confirm.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { createTasks } from './mcp/tasks.ts';
 import { createWireTables } from './mcp/wire.ts';
-import { LOOPBACK_NAMES } from './middleware/security/index.ts';
 import { createRedactor } from './secrets/redactor.ts';
-import { type HttpDoor, openHttp } from './server/http.ts';
-import { createRoutes } from './server/routes.ts';
-import { openStdio, type StdioDoor } from './server/stdio.ts';
-import { type ServiceSlot, services } from './services/index.ts';
+import type { HttpDoor } from './server/http.ts';
+import type { StdioDoor } from './server/stdio.ts';
+import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
-const builtIn: Readonly<Record<string, ServiceSlot>> = services;
-const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
-const configShape = { ...serverConfig, ...serviceShape };
-
-type ServerConfig = z.infer<z.ZodObject<typeof serverConfig>>;
-export type Config = ServerConfig & Readonly<Record<string, unknown>>;
-
-export interface Settings {
-  readonly config: Config;
-  readonly warnings: readonly string[];
-  /** Keys that were set, not defaulted. */
-  readonly given: ReadonlySet<string>;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** Every configuration key, for documentation and `doctor`. */
-export const configKeys = (): ConfigKey[] => listKeys(configShape);
-
-interface Plugin {
-  readonly definition: ServiceDefinition;
-  readonly catalogue: ServiceCatalogue;
-}
-
-const isDefinition = (value: unknown): value is ServiceDefinition =>
-  typeof value === 'object' && value !== null && 'name' in value && 'create' in value;
-
-/** A plugin is a module whose default export (or any export) is a service definition. */
-const loadPlugin = async (specifier: string): Promise<Plugin> => {
-  const isPath = /^[./]|^[A-Za-z]:[\\/]/.test(specifier);
-  let module: Readonly<Record<string, unknown>>;
-  try {
-    module = (await import(isPath ? pathToFileURL(specifier).href : specifier)) as Readonly<Record<string, unknown>>;
-  } catch (cause) {
-    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} cannot be loaded.`, { details: { key: 'plugins' }, cause });
-  }
-  const definition = [module['default'], ...Object.values(module)].find(isDefinition);
-  if (definition === undefined)
-    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} exports no service: use defineService().`, {
-      details: { key: 'plugins' },
-    });
-  return { definition, catalogue: toCatalogue(definition) };
-};
-
-/** Reads the configuration with the sections of all services, built in and plugged in. */
-export const loadSettings = async (options: {
-  file?: string;
-  env: Settings['env'];
-  flags?: Readonly<Record<string, unknown>>;
-}): Promise<Settings> => {
-  // A plugin's section is checked by the plugin itself when it starts; here it only must not count as unknown.
-  const source = { env: options.env, flags: options.flags ?? {}, ...(options.file === undefined ? {} : { file: options.file }) };
-  const first = await loadConfig({ shape: configShape, ...source, lenient: true });
-  const plugins = await Promise.all((first.config as unknown as ServerConfig).plugins.map(loadPlugin));
-  const pluginShape = Object.fromEntries(plugins.map(({ definition }) => [definition.name, definition.config.optional()]));
-  const loaded = await loadConfig({ shape: { ...configShape, ...pluginShape }, ...source });
-  return { config: loaded.config as unknown as Config, warnings: loaded.warnings, given: loaded.given, env: options.env };
-};
+export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
 
 export interface App {
   readonly config: Config;
@@ -101,7 +40,7 @@ export interface App {
   /** The caller on transports without credentials. */
   readonly local: Caller;
   openHttp(options?: { port?: number }): Promise<HttpDoor>;
-  openStdio(): StdioDoor;
+  openStdio(): Promise<StdioDoor>;
   /** Ends calls that outlived the grace time, then closes services and doors. */
   close(): Promise<void>;
 }
@@ -285,49 +224,32 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const httpDoors: HttpDoor[] = [];
   let isReady = false;
 
-  const openHttpDoor = async ({ port }: { port?: number } = {}): Promise<HttpDoor> => {
+  const openHttp: App['openHttp'] = async ({ port } = {}) => {
     checkExposure(config);
-    const address = parseAddress(config.server.addr);
-    const debugReport = (error: unknown, where: string): void =>
-      logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused');
-    const routes = createRoutes({
-      mode: config.server.mode === undefined || config.server.mode === 'stdio' ? 'sse' : config.server.mode,
-      legacySessions: config.server.legacySessions,
-      services: [...serviceNames, 'aggregate'],
-      factoryFor: (service) => createServerFactory(surface([service === 'aggregate' ? 'all' : service]), mcpDeps),
-      profileFactory: (profile) => createServerFactory(surface(profile === null ? config.profiles : profile.split(',')), mcpDeps),
-      paths: { sse: config.server.ssePaths, http: config.server.httpPaths, streamable: config.server.streamableHttpPaths },
+    // Over stdio nothing of HTTP is loaded.
+    const { openHttpDoor } = await import('./doors.ts');
+    const door = await openHttpDoor({
+      config,
+      port,
+      logger,
+      manager,
       bus,
-      maxBodyBytes: config.server.maxBodyBytes,
-      maxStreams: Math.ceil(config.server.max_connections / 2),
+      surface,
+      mcpDeps,
+      serviceNames,
+      local,
       isReady: () => isReady,
-      health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
-      report: debugReport,
-    });
-    const door = await openHttp({
-      host: address.host,
-      port: port ?? address.port,
-      routes,
-      security: {
-        allowedHosts: config.server.allowedHosts.length > 0 ? config.server.allowedHosts : isLoopback(address.host) ? LOOPBACK_NAMES : [],
-        allowedOrigins: config.server.cors.allowedOrigins,
-      },
-      readTimeoutMs: config.server.readTimeoutSec * 1000,
-      idleTimeoutMs: config.server.idleTimeoutSec * 1000,
-      maxConnections: config.server.max_connections,
-      anonymous: local,
       report,
     });
     isReady = true;
-    doors.push(routes, door);
+    doors.push(door);
     httpDoors.push(door);
-    const grace = config.server.shutdownGraceSec * 1000;
     return {
       url: door.url,
       close: door.close,
       async drain() {
         isReady = false;
-        await within(grace, door.drain());
+        await within(config.server.shutdownGraceSec * 1000, door.drain());
       },
     };
   };
@@ -340,8 +262,9 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     serviceNames,
     surface,
     local,
-    openHttp: openHttpDoor,
-    openStdio() {
+    openHttp,
+    async openStdio() {
+      const { openStdio } = await import('./server/stdio.ts');
       const door = openStdio(createServerFactory(surface(config.profiles), mcpDeps), report);
       doors.push(door);
       return door;

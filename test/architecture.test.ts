@@ -13,6 +13,9 @@ const src = fileURLToPath(new URL('../src', import.meta.url));
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['*'],
   'app.ts': ['*'],
+  // Parts of app.ts: the settings, and the doors of HTTP, which are loaded on use.
+  'settings.ts': ['*'],
+  'doors.ts': ['*'],
   commands: ['*'],
   'version.ts': [],
   generated: [],
@@ -89,7 +92,7 @@ describe('the architecture', () => {
   });
 
   it('keeps main, app and commands at the top: nobody imports them', () => {
-    const top = (file: string): boolean => ['main.ts', 'app.ts'].includes(file) || file.startsWith('commands/');
+    const top = (file: string): boolean => ['main.ts', 'app.ts', 'settings.ts', 'doors.ts'].includes(file) || file.startsWith('commands/');
     expect(imports.filter(({ from, to }) => top(to) && !top(from)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
   });
 

@@ -21,7 +21,7 @@ const serveHttp = async (app: App): Promise<void> => {
 
 const serveStdio = async (app: App): Promise<void> => {
   const stop = untilSignal();
-  const door = app.openStdio();
+  const door = await app.openStdio();
   await Promise.race([stop, door.ended]);
 };
 

@@ -1,0 +1,68 @@
+// The settings of a start: server keys, the sections of all services, built in and plugged in.
+
+import { pathToFileURL } from 'node:url';
+import type { z } from 'zod';
+import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
+import { serverConfig } from './config/server.ts';
+import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
+import { AppError } from './kit/errors.ts';
+import type { ServiceDefinition } from './kit/service.ts';
+import { type ServiceSlot, services } from './services/index.ts';
+
+export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
+const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
+const configShape = { ...serverConfig, ...serviceShape };
+
+export type ServerConfig = z.infer<z.ZodObject<typeof serverConfig>>;
+export type Config = ServerConfig & Readonly<Record<string, unknown>>;
+
+export interface Settings {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  /** Keys that were set, not defaulted. */
+  readonly given: ReadonlySet<string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Every configuration key, for documentation and `doctor`. */
+export const configKeys = (): ConfigKey[] => listKeys(configShape);
+
+export interface Plugin {
+  readonly definition: ServiceDefinition;
+  readonly catalogue: ServiceCatalogue;
+}
+
+const isDefinition = (value: unknown): value is ServiceDefinition =>
+  typeof value === 'object' && value !== null && 'name' in value && 'create' in value;
+
+/** A plugin is a module whose default export (or any export) is a service definition. */
+export const loadPlugin = async (specifier: string): Promise<Plugin> => {
+  const isPath = /^[./]|^[A-Za-z]:[\\/]/.test(specifier);
+  let module: Readonly<Record<string, unknown>>;
+  try {
+    module = (await import(isPath ? pathToFileURL(specifier).href : specifier)) as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} cannot be loaded.`, { details: { key: 'plugins' }, cause });
+  }
+  const definition = [module['default'], ...Object.values(module)].find(isDefinition);
+  if (definition === undefined)
+    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} exports no service: use defineService().`, {
+      details: { key: 'plugins' },
+    });
+  return { definition, catalogue: toCatalogue(definition) };
+};
+
+/** Reads the configuration with the sections of all services, built in and plugged in. */
+export const loadSettings = async (options: {
+  file?: string;
+  env: Settings['env'];
+  flags?: Readonly<Record<string, unknown>>;
+}): Promise<Settings> => {
+  // A plugin's section is checked by the plugin itself when it starts; here it only must not count as unknown.
+  const source = { env: options.env, flags: options.flags ?? {}, ...(options.file === undefined ? {} : { file: options.file }) };
+  const first = await loadConfig({ shape: configShape, ...source, lenient: true });
+  const plugins = await Promise.all((first.config as unknown as ServerConfig).plugins.map(loadPlugin));
+  const pluginShape = Object.fromEntries(plugins.map(({ definition }) => [definition.name, definition.config.optional()]));
+  const loaded = await loadConfig({ shape: { ...configShape, ...pluginShape }, ...source });
+  return { config: loaded.config as unknown as Config, warnings: loaded.warnings, given: loaded.given, env: options.env };
+};
