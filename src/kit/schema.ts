@@ -68,7 +68,7 @@ export const toWireInput = (schema: JsonSchema, { complete, hide }: { complete: 
 };
 
 /** Hosts need the main keys to know what comes; more would cost tokens and forbid nothing. */
-const MAX_OUTPUT_KEYS = 14;
+const MAX_OUTPUT_KEYS = 11;
 
 /** Output schema as sent: the top-level keys, all optional, so that every phase and error conforms. */
 export const toWireOutput = (schema: JsonSchema): JsonSchema => {
