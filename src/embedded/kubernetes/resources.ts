@@ -1,5 +1,5 @@
 // Which resources are served: the built-in ones from the data file, the custom ones from the definitions in the store.
-import { readFileSync } from 'node:fs';
+import { readDataFile } from './data-files.ts';
 import { isTrueAt, type Json, type JsonObject, objectAt, objectsAt, parseJson, textAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
 import type { ObjectStore } from './store.ts';
@@ -39,7 +39,7 @@ export const splitGroupVersion = (apiVersion: string): { group: string; version:
   return second === undefined ? { group: '', version: first } : { group: first, version: second };
 };
 
-const readData = (name: string): Json => parseJson(readFileSync(new URL(`data/${name}`, import.meta.url), 'utf8'));
+const readData = (name: string): Json => parseJson(readDataFile(name));
 
 const texts = (value: JsonObject, key: string): string[] => {
   const found = value[key];

@@ -1,6 +1,5 @@
 // The API description as types: which fields an object may have, and how its lists merge. Read when it is first needed.
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { readDataFile } from './data-files.ts';
 import { isObject, type Json, type JsonObject, objectAt, objectsAt, parseJson, textAt } from './json.ts';
 import { type Resource, splitGroupVersion } from './resources.ts';
 
@@ -10,7 +9,7 @@ let kinds: Map<string, string> | undefined;
 /** The OpenAPI v2 document of the release. */
 export const apiDescription = (): JsonObject => {
   if (document === undefined) {
-    const read = parseJson(gunzipSync(readFileSync(new URL('data/openapi.json.gz', import.meta.url))).toString());
+    const read = parseJson(readDataFile('openapi.json.gz'));
     document = isObject(read) ? read : {};
   }
   return document;

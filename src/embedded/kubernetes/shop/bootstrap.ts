@@ -1,7 +1,7 @@
 // What every new cluster has before anybody uses it: default roles, bindings, service accounts, flow control, priority classes.
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+
 import type { Shop } from '../../shop.ts';
+import { readDataFile } from '../data-files.ts';
 import { isObject, type Json, type JsonObject, parseJson, textAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { CLUSTER_AGE } from './app.ts';
@@ -14,7 +14,7 @@ let cached: readonly KubernetesObject[] | undefined;
 
 const read = (): readonly KubernetesObject[] => {
   if (cached === undefined) {
-    const list = parseJson(gunzipSync(readFileSync(new URL('../data/bootstrap.json.gz', import.meta.url))).toString());
+    const list = parseJson(readDataFile('bootstrap.json.gz'));
     cached = Array.isArray(list) ? list.filter(isKubernetesObject) : [];
   }
   return cached;

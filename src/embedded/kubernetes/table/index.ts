@@ -1,6 +1,5 @@
 // The Table form: the rows that kubectl prints, made by the server (meta.k8s.io/v1 Table).
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { readDataFile } from '../data-files.ts';
 import { isObject, type JsonObject, numberAt, objectsAt, parseJson, textAt, timeAt } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { type Resource, toStorage } from '../resources.ts';
@@ -18,7 +17,7 @@ let columns: JsonObject | undefined;
 /** Column definitions are data from a real server, read when the first table is asked for. */
 const allColumns = (): JsonObject => {
   if (columns === undefined) {
-    const read = parseJson(gunzipSync(readFileSync(new URL('../data/columns.json.gz', import.meta.url))).toString());
+    const read = parseJson(readDataFile('columns.json.gz'));
     columns = isObject(read) ? read : {};
   }
   return columns;
