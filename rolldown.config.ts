@@ -10,12 +10,20 @@ export default defineConfig({
   input: { main: 'src/main.ts' },
   platform: 'node',
   resolve: { alias: { '@modelcontextprotocol/server/_shims': toPath('scripts/shims.ts') } },
-  output: { dir: 'dist', format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', cleanDir: true, minify: { compress: true, mangle: false, codegen: false } },
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    cleanDir: true,
+    minify: { compress: true, mangle: false, codegen: false },
+  },
   plugins: [
     {
       name: 'data files',
       // Read relative to their module; in the bundle all modules stand in one folder.
-      writeBundle: () => cp(toPath('src/embedded/kubernetes/data'), toPath('dist/data'), { recursive: true, filter: (file) => !/\.(ts|md)$/.test(file) }),
+      writeBundle: () =>
+        cp(toPath('src/embedded/kubernetes/data'), toPath('dist/data'), { recursive: true, filter: (file) => !/\.(ts|md)$/.test(file) }),
     },
   ],
 });

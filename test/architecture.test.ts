@@ -87,7 +87,7 @@ describe('the architecture', () => {
     expect(files.map(roomOf).filter((room) => ALLOWED[room] === undefined)).toEqual([]);
   });
 
-  it('lets every room import only what its row allows', () => {
+  it('lets every room import only what its row allows (SEED-ARCH-03, SEED-MOD-01)', () => {
     expect(imports.filter((item) => !isAllowed(item)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
   });
 

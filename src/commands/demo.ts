@@ -44,7 +44,7 @@ const STEPS: readonly Step[] = [
   {
     say: 'And what does payment say?',
     tool: 'kubernetes_get_logs',
-    arguments: { name: 'deployment/payment', namespace: 'shop', grep: 'timeout|heap', limit: 2 },
+    arguments: { name: 'deployment/payment', namespace: 'shop', view: 'patterns', limit: 4 },
     lines: 14,
   },
   {

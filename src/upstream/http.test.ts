@@ -130,7 +130,7 @@ describe('request line', () => {
 });
 
 describe('retry', () => {
-  it('repeats a read after 503 and tells every attempt to the metrics', async () => {
+  it('repeats a read after 503 and tells every attempt to the metrics (SEED-GOAL-08)', async () => {
     const backend = await startBackend((_, response) => {
       if (backend.requests.length < 3) sendJson(response, {}, { status: 503 });
       else sendJson(response, { ok: true });

@@ -71,7 +71,7 @@ const inBatches = async (items: readonly string[], work: (item: string) => Promi
 const codeOf = (thrown: unknown): AppError => thrown as AppError;
 
 export const kubernetesSuite = (name: string, open: () => Promise<Target>): void => {
-  describe(`Kubernetes tools on ${name}`, () => {
+  describe(`Kubernetes tools on ${name} (SEED-SVC-KUBERNETES)`, () => {
     let target: Target;
     let api: KubernetesApi;
     let admin: Server;

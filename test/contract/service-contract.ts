@@ -73,19 +73,22 @@ export const serviceContract = ({ definition, config, downConfig, wrongConfig, e
       expect(failed).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(`${definition.name}.`) });
     });
 
-    it.each(names)('%s answers as its schema says, within its budget, without a secret (SEED-IFACE-04, RULE-01, RULE-03)', async (name) => {
-      const args = calls[name];
-      expect(args, `the contract needs a call of ${name}`).toBeDefined();
-      const service = await open(config());
-      const answer = await ask(service, name, args);
-      const { structured, text } = fitAnswer(answer, { maxTokens: MAX_TOKENS, seal: () => 'cursor' });
-      definition.tools.find((tool) => tool.name === name)?.answer?.parse(structured);
-      expect(text.length).toBeGreaterThan(0);
-      expect(JSON.stringify(structured)).not.toMatch(/:null\b/);
-      const masked = redactor.mask(JSON.stringify(answer));
-      expect(canaries.filter((canary) => masked.includes(canary))).toEqual([]);
-      await service.shutdown();
-    });
+    it.each(names)(
+      '%s answers as its schema says, within its budget, without a secret (SEED-IFACE-04, SEED-CALL-06, RULE-01, RULE-03)',
+      async (name) => {
+        const args = calls[name];
+        expect(args, `the contract needs a call of ${name}`).toBeDefined();
+        const service = await open(config());
+        const answer = await ask(service, name, args);
+        const { structured, text } = fitAnswer(answer, { maxTokens: MAX_TOKENS, seal: () => 'cursor' });
+        definition.tools.find((tool) => tool.name === name)?.answer?.parse(structured);
+        expect(text.length).toBeGreaterThan(0);
+        expect(JSON.stringify(structured)).not.toMatch(/:null\b/);
+        const masked = redactor.mask(JSON.stringify(answer));
+        expect(canaries.filter((canary) => masked.includes(canary))).toEqual([]);
+        await service.shutdown();
+      },
+    );
 
     it.each(names)('%s names an unknown argument and says what a wrong one should be', async (name) => {
       const service = await open(config());

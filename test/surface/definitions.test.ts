@@ -67,7 +67,7 @@ describe.each(Object.entries(MODES))('definitions in mode %s', (_, flags) => {
     }
   });
 
-  it('sends the definitions of its snapshot', () => {
+  it('sends the definitions of its snapshot (RULE-06)', () => {
     const { tables } = server.app.surface(['all']);
     expect(tables.tools.items).toMatchSnapshot();
   });

@@ -98,9 +98,15 @@ export const levelOf = (text: string): string | undefined => {
   return LEVELS.find(([, pattern]) => pattern.test(field ?? text.slice(0, 120)))?.[0];
 };
 
+/** The words of a structured line; other lines as they are. */
+const messageOf = (text: string): string =>
+  /"(?:msg|message|log|event)"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ??
+  /\b(?:msg|message)="((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ??
+  text;
+
 /** What differs between lines of one statement: times, ids, numbers, quoted values with digits. */
 const toTemplate = (text: string): string =>
-  text
+  messageOf(text)
     .slice(0, 400)
     .replace(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?/g, '<time>')
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, '<id>')
@@ -108,13 +114,14 @@ const toTemplate = (text: string): string =>
     .replace(/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, '<addr>')
     .replace(/\d+(?:\.\d+)?/g, '<n>');
 
+/** In the order in which people read it. */
 export interface Pattern {
-  readonly template: string;
-  readonly level: string | undefined;
-  readonly sample: string;
   count: number;
+  readonly level: string | undefined;
   firstAt: string | undefined;
   lastAt: string | undefined;
+  readonly template: string;
+  readonly sample: string;
 }
 
 const MAX_PATTERNS = 2000;
@@ -127,15 +134,18 @@ export const createPatterns = (): { observe: (line: LogLine) => void; list: () =
       const wanted = toTemplate(text);
       const template = patterns.has(wanted) || patterns.size < MAX_PATTERNS ? wanted : '<other lines>';
       const pattern = patterns.get(template) ?? {
-        template,
-        level: levelOf(text),
-        sample: text.slice(0, 300),
         count: 0,
+        level: levelOf(text),
         firstAt: toStamp(at),
         lastAt: undefined,
+        template,
+        sample: text.slice(0, 300),
       };
       pattern.count += 1;
-      pattern.lastAt = toStamp(at) ?? pattern.lastAt;
+      // Streams are read side by side: times do not come in order.
+      const time = toStamp(at);
+      if (time !== undefined && (pattern.lastAt === undefined || time > pattern.lastAt)) pattern.lastAt = time;
+      if (time !== undefined && (pattern.firstAt === undefined || time < pattern.firstAt)) pattern.firstAt = time;
       patterns.set(template, pattern);
     },
     list: () => [...patterns.values()].sort((a, b) => b.count - a.count),

@@ -195,7 +195,7 @@ const answer = (
       : {
           key: 'patterns',
           items: patterns.list().slice(0, plan.args.limit),
-          optional: ['firstAt', 'template'],
+          optional: ['sample', 'firstAt'],
           total: patterns.list().length,
           narrow: 'Use grep for one of them.',
         };
