@@ -4,6 +4,7 @@ import { chooseContainer, getLog } from './logs.ts';
 import { PROXIES } from './proxy.ts';
 import { findObject, getObject } from './read.ts';
 import { badRequest, methodNotAllowed, notFound, notServed, StatusError } from './status.ts';
+import { evictPod } from './write/eviction.ts';
 import { getScale, patchObject, updateObject, updateScale } from './write/update.ts';
 
 /** A client must ask for a WebSocket here; the embedded server does not speak it yet. */
@@ -20,6 +21,7 @@ export const notOffered = (what: string): StatusError =>
 
 const HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   'get pods/log': getLog,
+  'create pods/eviction': evictPod,
   'get pods/exec': upgrade,
   'get pods/attach': upgrade,
   'get pods/portforward': upgrade,

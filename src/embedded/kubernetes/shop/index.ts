@@ -1,6 +1,6 @@
 // The objects of the cluster `demo` at T0, complete as a server stores them.
 import { Shop } from '../../shop.ts';
-import type { KubernetesObject } from '../object.ts';
+import { type KubernetesObject, keyOf } from '../object.ts';
 import { accessObjects } from './access.ts';
 import { PLATFORM_APPS } from './apps-platform.ts';
 import { SHOP_APPS } from './apps-shop.ts';
@@ -23,7 +23,8 @@ const isKind =
 /** The seed objects; T0 is the beginning of the given shop, or the time that the clock shows now. */
 export const shopObjects = (clock: () => number, shop: Shop = new Shop({ clock })): KubernetesObject[] => {
   const workloads = [...[...SHOP_APPS, ...PLATFORM_APPS].flatMap((app) => appObjects(shop, app)), ...jobObjects(shop)];
-  const pods = workloads.filter(isKind('Pod'));
+  // In key order, as controllers see them.
+  const pods = workloads.filter(isKind('Pod')).toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
   const services = withAddresses(workloads.filter(isKind('Service')));
   const budgets = workloads.filter(isKind('PodDisruptionBudget')).map((budget) => withBudgetStatus(shop, budget, pods));
   const others = workloads.filter(({ kind }) => kind !== 'Service' && kind !== 'PodDisruptionBudget');

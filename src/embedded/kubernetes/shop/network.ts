@@ -81,6 +81,13 @@ export const toEndpoint = ({ pod, isReady }: Backend): JsonObject => {
   };
 };
 
+/** A backend as the older Endpoints name it. */
+export const toEndpointAddress = ({ pod }: Backend): JsonObject => ({
+  ip: textAt(pod, 'status', 'podIP'),
+  nodeName: textAt(pod, 'spec', 'nodeName'),
+  targetRef: targetRef(pod),
+});
+
 const lastChange = (service: KubernetesObject, backends: readonly Backend[]): number => {
   const times = backends.flatMap(({ pod }) =>
     objectsAt(pod, 'status', 'conditions')
@@ -124,13 +131,8 @@ const sliceOf = (shop: Shop, service: KubernetesObject, backends: readonly Backe
 
 const endpointsOf = (shop: Shop, service: KubernetesObject, backends: readonly Backend[]): KubernetesObject => {
   const { name, namespace = '', labels = {} } = service.metadata;
-  const toAddress = ({ pod }: Backend): JsonObject => ({
-    ip: textAt(pod, 'status', 'podIP'),
-    nodeName: textAt(pod, 'spec', 'nodeName'),
-    targetRef: targetRef(pod),
-  });
-  const ready = backends.filter(({ isReady }) => isReady).map(toAddress);
-  const unready = backends.filter(({ isReady }) => !isReady).map(toAddress);
+  const ready = backends.filter(({ isReady }) => isReady).map(toEndpointAddress);
+  const unready = backends.filter(({ isReady }) => !isReady).map(toEndpointAddress);
   const subset = {
     ...(ready.length === 0 ? {} : { addresses: ready }),
     ...(unready.length === 0 ? {} : { notReadyAddresses: unready }),

@@ -1,7 +1,7 @@
 // The row of a pod: the one status that people read, computed from phase, conditions and containers (printPod in printers.go).
 import { at, isTrueAt, type JsonObject, numberAt, objectsAt, textAt, timeAt } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
-import { ageOf, type Cell, type PrintContext, type Printer, toAge } from './printer.ts';
+import { type Cell, type PrintContext, type Printer, toAge } from './printer.ts';
 
 interface Tally {
   reason: string;
@@ -121,25 +121,44 @@ const toReadinessGates = (pod: KubernetesObject): string => {
 };
 
 /** How kubectl would name the state of a pod. */
-export const podStatus = (pod: KubernetesObject): string => tallyOf(pod).reason;
+export const podStatus = (pod: KubernetesObject): string => factsOf(pod).tally.reason;
+
+/** What a row says beside the ages: computed once, since objects never change. */
+interface Facts {
+  readonly tally: Tally;
+  readonly ready: string;
+  readonly createdAt: number | undefined;
+  readonly wide: readonly Cell[];
+}
+
+const known = new WeakMap<KubernetesObject, Facts>();
+
+const factsOf = (pod: KubernetesObject): Facts => {
+  const facts = known.get(pod);
+  if (facts !== undefined) return facts;
+  const tally = tallyOf(pod);
+  const total = objectsAt(pod, 'spec', 'containers').length + objectsAt(pod, 'spec', 'initContainers').filter(isSidecar).length;
+  const made = {
+    tally,
+    ready: `${tally.ready}/${total}`,
+    createdAt: timeAt(pod, 'metadata', 'creationTimestamp'),
+    wide: [
+      textAt(objectsAt(pod, 'status', 'podIPs')[0], 'ip') || '<none>',
+      textAt(pod, 'spec', 'nodeName') || '<none>',
+      textAt(pod, 'status', 'nominatedNodeName') || '<none>',
+      toReadinessGates(pod),
+    ],
+  };
+  known.set(pod, made);
+  return made;
+};
 
 const toRestarts = ({ restarts, lastRestart }: Tally, context: PrintContext): string =>
   restarts === 0 || lastRestart === undefined ? String(restarts) : `${restarts} (${toAge(lastRestart, context)} ago)`;
 
 export const printPod: Printer = (pod, context): Cell[] => {
-  const tally = tallyOf(pod);
-  const total = objectsAt(pod, 'spec', 'containers').length + objectsAt(pod, 'spec', 'initContainers').filter(isSidecar).length;
-  return [
-    pod.metadata.name,
-    `${tally.ready}/${total}`,
-    tally.reason,
-    toRestarts(tally, context),
-    ageOf(pod, context),
-    textAt(objectsAt(pod, 'status', 'podIPs')[0], 'ip') || '<none>',
-    textAt(pod, 'spec', 'nodeName') || '<none>',
-    textAt(pod, 'status', 'nominatedNodeName') || '<none>',
-    toReadinessGates(pod),
-  ];
+  const { tally, ready, createdAt, wide } = factsOf(pod);
+  return [pod.metadata.name, ready, tally.reason, toRestarts(tally, context), toAge(createdAt, context), ...wide];
 };
 
 const ENDED: Readonly<Record<string, string>> = { Succeeded: 'The pod has completed successfully.', Failed: 'The pod failed.' };

@@ -1,0 +1,201 @@
+// What follows from the pods: endpoints of Services, budgets, quotas, the autoscaler's count, volumes of claims.
+import { suffixOf } from '../../shop.ts';
+import { at, isEqual, type JsonObject, numberAt, objectAt, objectsAt, textAt, textsAt, toTime } from '../json.ts';
+import type { KubernetesObject } from '../object.ts';
+import { parseQuantity, toQuantity } from '../quantity.ts';
+import { backendsOf, portsOf, toEndpoint, toEndpointAddress } from '../shop/network.ts';
+import { budgetStatus } from '../shop/policies.ts';
+import { type Cluster, isEnded, ownerReferenceTo } from './cluster.ts';
+
+const SLICES = 'endpointslices.discovery.k8s.io';
+const TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+
+const leadSlice = (cluster: Cluster, service: KubernetesObject): void => {
+  const { name, namespace = '' } = service.metadata;
+  const backends = backendsOf(service, cluster.store.all('pods', namespace));
+  const endpoints = backends.map(toEndpoint);
+  const ports = portsOf(service, backends[0]?.pod);
+  const known = cluster.store
+    .all(SLICES, namespace)
+    .find(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name && metadata.labels[MANAGED_BY] !== undefined);
+  if (known === undefined) {
+    cluster.create(SLICES, {
+      kind: 'EndpointSlice',
+      apiVersion: 'discovery.k8s.io/v1',
+      metadata: {
+        name: `${name}-${suffixOf(cluster.next())}`,
+        generateName: `${name}-`,
+        namespace,
+        generation: 1,
+        labels: { ...service.metadata.labels, [MANAGED_BY]: 'endpointslice-controller.k8s.io', 'kubernetes.io/service-name': name },
+        annotations: { [TRIGGER]: toTime(cluster.now) },
+        ownerReferences: [ownerReferenceTo(service)],
+      },
+      addressType: 'IPv4',
+      endpoints,
+      ports,
+    });
+    return;
+  }
+  if (isEqual(known['endpoints'], endpoints) && isEqual(known['ports'], ports)) return;
+  const annotations = { ...known.metadata.annotations, [TRIGGER]: toTime(cluster.now) };
+  const generation = (known.metadata.generation ?? 1) + 1;
+  cluster.update(SLICES, { ...known, metadata: { ...known.metadata, generation, annotations }, endpoints, ports }, known);
+};
+
+const leadEndpoints = (cluster: Cluster, service: KubernetesObject): void => {
+  const { name, namespace = '', labels } = service.metadata;
+  const backends = backendsOf(service, cluster.store.all('pods', namespace));
+  const ready = backends.filter(({ isReady }) => isReady).map(toEndpointAddress);
+  const unready = backends.filter(({ isReady }) => !isReady).map(toEndpointAddress);
+  const subset = {
+    ...(ready.length === 0 ? {} : { addresses: ready }),
+    ...(unready.length === 0 ? {} : { notReadyAddresses: unready }),
+    ports: portsOf(service, backends[0]?.pod),
+  };
+  const content: JsonObject = backends.length === 0 ? {} : { subsets: [subset] };
+  const known = cluster.store.get('endpoints', namespace, name);
+  if (known !== undefined && isEqual(known['subsets'], content['subsets'])) return;
+  const annotations = { [TRIGGER]: toTime(cluster.now) };
+  const plain: KubernetesObject = {
+    kind: 'Endpoints',
+    apiVersion: 'v1',
+    metadata: { name, namespace, labels: { ...labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' }, annotations },
+    ...content,
+  };
+  if (known === undefined) cluster.create('endpoints', plain);
+  else cluster.update('endpoints', { ...plain, metadata: { ...known.metadata, annotations } }, known);
+};
+
+export const leadService = (cluster: Cluster, service: KubernetesObject): void => {
+  if (Object.keys(textsAt(service, 'spec', 'selector')).length === 0) return;
+  leadSlice(cluster, service);
+  leadEndpoints(cluster, service);
+};
+
+const BUDGETS = 'poddisruptionbudgets.policy';
+
+const leadBudget = (cluster: Cluster, budget: KubernetesObject): void => {
+  const status = budgetStatus(budget, cluster.store.all('pods', budget.metadata.namespace ?? ''), cluster.now);
+  const [before] = objectsAt(budget, 'status', 'conditions');
+  const [after] = objectsAt(status, 'conditions');
+  const isSame = before?.['status'] === after?.['status'];
+  cluster.updateStatus(BUDGETS, budget, { ...status, conditions: [isSame && before !== undefined ? before : (after ?? {})] });
+};
+
+/** What a quota counts: pods, objects and the amounts of containers. */
+const usedOf = (cluster: Cluster, quota: KubernetesObject): JsonObject => {
+  const pods = cluster.store.all('pods', quota.metadata.namespace ?? '').filter((pod) => !isEnded(pod));
+  const containers = pods.flatMap((pod) => [
+    ...objectsAt(pod, 'spec', 'containers'),
+    ...objectsAt(pod, 'spec', 'initContainers').filter((container) => container['restartPolicy'] === 'Always'),
+  ]);
+  const count = (name: string): string => {
+    if (name === 'pods' || name === 'count/pods') return String(pods.length);
+    const found = /^(requests|limits)\.(cpu|memory)$/.exec(name);
+    if (found === null) return String(cluster.store.all(name.replace(/^count\//, ''), quota.metadata.namespace ?? '').length);
+    const [, kind = '', amount = ''] = found;
+    const total = containers.reduce((sum, container) => sum + (parseQuantity(textAt(container, 'resources', kind, amount) || '0') || 0), 0);
+    return toQuantity(total, amount === 'cpu' ? 'decimal' : 'binary');
+  };
+  return Object.fromEntries(Object.keys(objectAt(quota, 'spec', 'hard')).map((name) => [name, count(name)]));
+};
+
+const AUTOSCALERS = 'horizontalpodautoscalers.autoscaling';
+/** How often the autoscaler looks. */
+const LOOK_EVERY = 15_000;
+
+/** Brings its target back to the number that the load asks for. */
+const leadAutoscaler = (cluster: Cluster, autoscaler: KubernetesObject): void => {
+  const reference = objectAt(autoscaler, 'spec', 'scaleTargetRef');
+  const desired = numberAt(autoscaler, 'status', 'desiredReplicas');
+  const target = cluster.store.get('deployments.apps', autoscaler.metadata.namespace ?? '', textAt(reference, 'name'));
+  if (target === undefined || textAt(reference, 'kind') !== 'Deployment' || desired === 0) return;
+  const wanted = Math.min(Math.max(desired, numberAt(autoscaler, 'spec', 'minReplicas')), numberAt(autoscaler, 'spec', 'maxReplicas'));
+  const current = numberAt(target, 'spec', 'replicas');
+  const changedAt = Math.max(
+    ...(target.metadata.managedFields ?? [])
+      .filter(({ manager }) => manager !== 'kube-controller-manager')
+      .map(({ time = '' }) => Date.parse(time)),
+    0,
+  );
+  if (current === wanted || current === 0) return;
+  if (cluster.now < changedAt + LOOK_EVERY) {
+    cluster.wakeAt(changedAt + LOOK_EVERY);
+    return;
+  }
+  const generation = (target.metadata.generation ?? 1) + 1;
+  cluster.update(
+    'deployments.apps',
+    { ...target, metadata: { ...target.metadata, generation }, spec: { ...objectAt(target, 'spec'), replicas: wanted } },
+    target,
+    'kube-controller-manager',
+    'scale',
+  );
+  cluster.note(autoscaler, {
+    reason: 'SuccessfulRescale',
+    message: `New size: ${wanted}; reason: Current number of replicas ${current > wanted ? 'above' : 'below'} Spec.MinReplicas`,
+    component: 'horizontal-pod-autoscaler',
+  });
+  const status = {
+    ...objectAt(autoscaler, 'status'),
+    lastScaleTime: toTime(cluster.now),
+    currentReplicas: current,
+    desiredReplicas: wanted,
+  };
+  cluster.updateStatus(AUTOSCALERS, autoscaler, status);
+};
+
+/** A claim is bound when a pod that uses it has a node. */
+const leadClaim = (cluster: Cluster, claim: KubernetesObject): void => {
+  if (textAt(claim, 'status', 'phase') !== 'Pending') return;
+  const namespace = claim.metadata.namespace ?? '';
+  const user = cluster.store
+    .all('pods', namespace)
+    .find(
+      (pod) =>
+        objectsAt(pod, 'spec', 'volumes').some((volume) => textAt(volume, 'persistentVolumeClaim', 'claimName') === claim.metadata.name) &&
+        textAt(pod, 'spec', 'nodeName') !== '',
+    );
+  const storageClass = cluster.store.get('storageclasses.storage.k8s.io', '', textAt(claim, 'spec', 'storageClassName'));
+  if (user === undefined || storageClass === undefined) return;
+  const name = `pvc-${claim.metadata.uid}`;
+  const size = textAt(claim, 'spec', 'resources', 'requests', 'storage');
+  const accessModes = at(claim, 'spec', 'accessModes') ?? [];
+  cluster.create('persistentvolumes', {
+    kind: 'PersistentVolume',
+    apiVersion: 'v1',
+    metadata: {
+      name,
+      finalizers: ['kubernetes.io/pv-protection'],
+      annotations: { 'pv.kubernetes.io/provisioned-by': textAt(storageClass, 'provisioner') },
+    },
+    spec: {
+      capacity: { storage: size },
+      csi: { driver: textAt(storageClass, 'provisioner'), volumeHandle: name },
+      accessModes,
+      claimRef: { kind: 'PersistentVolumeClaim', namespace, name: claim.metadata.name, uid: claim.metadata.uid ?? '', apiVersion: 'v1' },
+      persistentVolumeReclaimPolicy: textAt(storageClass, 'reclaimPolicy'),
+      storageClassName: storageClass.metadata.name,
+      volumeMode: 'Filesystem',
+    },
+    status: { phase: 'Bound' },
+  });
+  const bound = cluster.update('persistentvolumeclaims', { ...claim, spec: { ...objectAt(claim, 'spec'), volumeName: name } }, claim);
+  cluster.updateStatus('persistentvolumeclaims', bound, { phase: 'Bound', accessModes, capacity: { storage: size } });
+};
+
+const isChanged = (status: JsonObject, object: KubernetesObject): boolean => !isEqual(status, object['status']);
+
+/** Everything that depends on pods without owning them. */
+export const leadDependents = (cluster: Cluster): void => {
+  for (const service of cluster.store.all('services')) leadService(cluster, service);
+  for (const budget of cluster.store.all(BUDGETS)) leadBudget(cluster, budget);
+  for (const quota of cluster.store.all('resourcequotas')) {
+    const status = { hard: objectAt(quota, 'spec', 'hard'), used: usedOf(cluster, quota) };
+    if (isChanged(status, quota)) cluster.updateStatus('resourcequotas', quota, status);
+  }
+  for (const autoscaler of cluster.store.all(AUTOSCALERS)) leadAutoscaler(cluster, autoscaler);
+  for (const claim of cluster.store.all('persistentvolumeclaims')) leadClaim(cluster, claim);
+};
