@@ -11,7 +11,7 @@ import { jobStatus, nodeStatus, phaseStatus, podStatus } from '../status.ts';
 import { toConditions } from '../summary.ts';
 import { type Found, findProblems } from './find.ts';
 import { findMissing } from './named.ts';
-import { type Problem, type Ref, refKey, refText, toRef } from './problem.ts';
+import { countOf, type Problem, type Ref, refKey, refText, toRef } from './problem.ts';
 import type { Plural } from './snapshot.ts';
 
 export interface CheckResult {
@@ -79,7 +79,7 @@ const toReferenceResults = async (client: KubernetesClient, object: KubeObject, 
   const { asked, missing, unknown } = await findMissing(client, object, ctx);
   if (asked === 0) return [];
   const detail = [
-    missing.length > 0 ? `not there: ${missing.join(', ')}` : `${asked - unknown.length} named objects are there`,
+    missing.length > 0 ? `not there: ${missing.join(', ')}` : `${countOf(asked - unknown.length, 'named object')} there`,
     unknown.length > 0 ? `could not look for: ${unknown.join(', ')}` : '',
   ];
   return [

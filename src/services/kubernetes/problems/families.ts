@@ -1,16 +1,25 @@
 // The families of checks: what each is called, which kinds it reads, which kinds it speaks about.
 
+import { checkAdmission } from './admission.ts';
+import { checkAutoscalers } from './autoscaling.ts';
 import { checkCertificates } from './certificates.ts';
 import { checkContainers } from './containers.ts';
+import { checkDeletions, DELETABLE } from './deletion.ts';
+import { checkBudgets } from './disruption.ts';
 import { checkImages } from './images.ts';
+import { checkIngresses } from './ingresses.ts';
+import { checkJobs } from './jobs.ts';
+import { checkNodes } from './nodes.ts';
 import { checkProbes } from './probes.ts';
 import type { Check } from './problem.ts';
 import { checkQuotas } from './quota.ts';
 import { checkReferences } from './references.ts';
 import { checkRollouts } from './rollout.ts';
 import { checkScheduling } from './scheduling.ts';
+import { checkSelectors } from './selectors.ts';
 import { checkServices } from './services.ts';
 import type { Plural } from './snapshot.ts';
+import { checkVolumes } from './volumes.ts';
 
 export interface Family {
   /** As answers list it. */
@@ -55,6 +64,52 @@ export const FAMILIES: readonly Family[] = [
     needs: ['services', 'endpointslices'],
     uses: ['pods', 'deployments', 'statefulsets', 'replicasets'],
     about: ['services', 'endpointslices'],
+  },
+  {
+    name: 'selectors',
+    check: checkSelectors,
+    needs: ['deployments', 'statefulsets', 'daemonsets'],
+    uses: [],
+    about: ['deployments', 'statefulsets', 'daemonsets'],
+  },
+  {
+    name: 'ingresses',
+    check: checkIngresses,
+    needs: ['ingresses'],
+    uses: ['ingressclasses', 'services', 'secrets'],
+    about: ['ingresses', 'ingressclasses'],
+  },
+  {
+    name: 'volumes',
+    check: checkVolumes,
+    needs: ['persistentvolumeclaims'],
+    uses: ['pods', 'replicasets', 'storageclasses', 'events'],
+    about: ['persistentvolumeclaims', 'persistentvolumes', ...WORKLOADS],
+  },
+  { name: 'jobs', check: checkJobs, needs: ['jobs', 'cronjobs'], uses: ['pods', 'events'], about: ['jobs', 'cronjobs'] },
+  {
+    name: 'autoscaling',
+    check: checkAutoscalers,
+    needs: ['horizontalpodautoscalers'],
+    uses: ['deployments', 'statefulsets', 'replicasets'],
+    about: ['horizontalpodautoscalers', 'deployments', 'statefulsets'],
+  },
+  {
+    name: 'disruption budgets',
+    check: checkBudgets,
+    needs: ['poddisruptionbudgets'],
+    uses: ['pods', ...OWNERS],
+    about: ['poddisruptionbudgets'],
+  },
+  { name: 'nodes', check: checkNodes, needs: ['nodes'], uses: ['pods', ...OWNERS], about: ['nodes'] },
+  { name: 'deletions', check: checkDeletions, needs: ['pods'], uses: DELETABLE, about: DELETABLE },
+  {
+    name: 'admission and aggregated APIs',
+    check: checkAdmission,
+    needs: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],
+    uses: ['apiservices', 'services', 'endpointslices'],
+    about: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations', 'apiservices'],
+    isClusterWide: true,
   },
   { name: 'certificates', check: checkCertificates, needs: ['secrets'], uses: ['ingresses'], about: ['secrets', 'ingresses'] },
 ];

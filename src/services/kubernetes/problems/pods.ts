@@ -63,10 +63,11 @@ export const severityOf = (cluster: Snapshot, owner: Ref): Severity => {
   return isBelow || !pods.some(isPodReady) ? 'critical' : 'warning';
 };
 
-/** `1 of 3 pods`. */
+/** `1 of 3 pods`, `its only pod`. */
 export const shareOf = (cluster: Snapshot, owner: Ref, affected: number): string => {
   const all = cluster.podsOf(owner).filter((pod) => !isFinished(pod)).length;
-  return owner.kind === 'pod' ? 'the pod' : `${affected} of ${Math.max(all, affected)} pods`;
+  if (all <= 1 && affected <= 1) return owner.kind === 'pod' ? 'the pod' : 'its only pod';
+  return `${affected} of ${Math.max(all, affected)} pods`;
 };
 
 export const logsOf = (pod: KubeObject, container: string, previous: boolean): Problem['next'] => ({

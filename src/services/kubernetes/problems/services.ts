@@ -63,7 +63,7 @@ const judge = (cluster: Snapshot, service: KubeObject, slices: readonly KubeObje
       ...common,
       severity: 'critical',
       reason: 'NoReadyEndpoints',
-      detail: `none of ${countOf(chosen.length, 'pod')} behind it is ready`,
+      detail: `no ready endpoint: ${countOf(chosen.length, 'pod')} behind it, none ready`,
       isSymptom: true,
       because: chosen.map((pod) => cluster.ownerOf(pod)),
     },

@@ -2,7 +2,7 @@
 
 import type { KubeEvent } from '../events.ts';
 import { controllerOf, type KubeObject, kindOf, mapAt, metadataOf, nameOf, namespaceOf, textAt } from '../objects.ts';
-import { RESOURCES } from '../resources.ts';
+import type { RESOURCES } from '../resources.ts';
 import { workloadOf } from '../usage.ts';
 import { groupBy, type Ref, refKey, toRef } from './problem.ts';
 
@@ -87,14 +87,6 @@ export const createSnapshot = ({ objects, events = [] }: SnapshotParts): Snapsho
       return podIndex.get(refKey(ref)) ?? [];
     },
   };
-};
-
-/** The plural of a built-in object. */
-export const pluralOf = (object: KubeObject): Plural | undefined => {
-  const group = (textAt(object, 'apiVersion') ?? '').split('/');
-  const name = group.length > 1 ? group[0] : '';
-  const [found] = Object.entries(RESOURCES).find(([, resource]) => resource.kind === kindOf(object) && resource.group === name) ?? [];
-  return found as Plural | undefined;
 };
 
 export const isDeleted = (object: KubeObject): boolean => metadataOf(object).deletedAt !== undefined;

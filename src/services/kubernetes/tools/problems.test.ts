@@ -64,7 +64,7 @@ describe('kubernetes_find_problems on the shop', () => {
     const { structured } = await find({ namespace: 'shop', kind: 'deployment', name: 'payment' });
     expect(structured).toMatchObject({ result: 'fail', cause: { reason: 'CrashLoopBackOff (OOMKilled)' } });
     expect(structured['checks']).toContainEqual({ check: 'images', result: 'ok' });
-    expect(structured['checks']).toContainEqual({ check: 'named objects', result: 'ok', detail: '3 named objects are there' });
+    expect(structured['checks']).toContainEqual({ check: 'named objects', result: 'ok', detail: '3 named objects there' });
   });
 
   it('diagnoses a healthy pod as healthy although a sibling is sick', async () => {

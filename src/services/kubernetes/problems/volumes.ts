@@ -1,0 +1,113 @@
+// Volumes: claims that wait or have lost their volume, volumes that cannot be attached or mounted.
+
+import { type KubeObject, listAt, mapAt, metadataOf, nameOf, textAt, valueAt } from '../objects.ts';
+import { activePods, agoText, containersOf, lookAt, podRef, severityOf, shareOf, waitingReason } from './pods.ts';
+import { type Check, groupBy, type Problem, refKey, toRef } from './problem.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Provisioning takes its time. */
+const GRACE_MS = 60_000;
+const RECENT_MS = 600_000;
+const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
+
+/** Why a claim waits, from what it names: no event is needed for these. */
+const explainClaim = (cluster: Snapshot, claim: KubeObject): string | undefined => {
+  if (!cluster.isRead('storageclasses')) return undefined;
+  const classes = cluster.list('storageclasses');
+  const name = textAt(claim, 'spec', 'storageClassName');
+  const names = classes.map(nameOf).join(', ') || 'none';
+  if (name === undefined && valueAt(claim, 'spec', 'storageClassName') !== '') {
+    const hasDefault = classes.some((one) => mapAt(one, 'metadata', 'annotations')[DEFAULT_CLASS] === 'true');
+    return hasDefault ? undefined : `it names no storage class, and none is the default (there are: ${names})`;
+  }
+  if (name === undefined || textAt(claim, 'spec', 'volumeName') !== undefined) return undefined;
+  return classes.some((one) => nameOf(one) === name) ? undefined : `there is no storage class ${name} (there are: ${names})`;
+};
+
+/** A claim of a class that waits for its first pod is in order. */
+const waitsForPod = (cluster: Snapshot, claim: KubeObject): boolean => {
+  const name = textAt(claim, 'spec', 'storageClassName');
+  const found = name === undefined ? undefined : cluster.find('storageclasses', name);
+  if (textAt(found, 'volumeBindingMode') !== 'WaitForFirstConsumer') return false;
+  const { namespace } = metadataOf(claim);
+  return !activePods(cluster).some(
+    (pod) =>
+      metadataOf(pod).namespace === namespace &&
+      listAt(pod, 'spec', 'volumes').some((volume) => textAt(volume, 'persistentVolumeClaim', 'claimName') === nameOf(claim)),
+  );
+};
+
+const judgeClaim = (cluster: Snapshot, claim: KubeObject, now: number): readonly Problem[] => {
+  const phase = textAt(claim, 'status', 'phase');
+  const ref = toRef(claim);
+  const { createdAt = now, deletedAt } = metadataOf(claim);
+  const common = { ref, next: lookAt(ref, 'describe') };
+  if (phase === 'Lost')
+    return [
+      {
+        ...common,
+        severity: 'critical',
+        reason: 'ClaimLost',
+        detail: `its volume ${textAt(claim, 'spec', 'volumeName') ?? ''} no longer exists`,
+      },
+    ];
+  if (phase !== 'Pending' || deletedAt !== undefined || now - createdAt < GRACE_MS || waitsForPod(cluster, claim)) return [];
+  const [event] = cluster.eventsAbout(ref).toSorted((a, b) => b.at - a.at);
+  const why = explainClaim(cluster, claim) ?? event?.message ?? 'no volume was bound yet';
+  return [{ ...common, severity: 'warning', reason: event?.reason ?? 'ClaimPending', since: createdAt, detail: `claim Pending: ${why}` }];
+};
+
+const ATTACH = /FailedAttachVolume|FailedMount|FailedMapVolume|VolumeFailed/;
+
+/** Mount failures that are not about a missing object: those are references. */
+const judgePods = (cluster: Snapshot, now: number): readonly Problem[] => {
+  const stuck = activePods(cluster).flatMap((pod) => {
+    const isWaiting = containersOf(pod).some((container) =>
+      ['ContainerCreating', 'PodInitializing'].includes(waitingReason(container) ?? ''),
+    );
+    const [event] = isWaiting
+      ? cluster
+          .eventsAbout(podRef(pod))
+          .filter(
+            ({ reason, message, at }) =>
+              ATTACH.test(reason) && now - at < RECENT_MS && !/not found|couldn't find key|non-existent/i.test(message),
+          )
+          .toSorted((a, b) => b.at - a.at)
+      : [];
+    return event === undefined ? [] : [{ pod, event }];
+  });
+  return [...groupBy(stuck, ({ pod }) => refKey(cluster.ownerOf(pod))).values()].flatMap((group): readonly Problem[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const ref = cluster.ownerOf(first.pod);
+    return [
+      {
+        severity: severityOf(cluster, ref),
+        ref,
+        reason: first.event.reason,
+        since: first.event.firstAt,
+        detail: `volumes of ${shareOf(cluster, ref, group.length)} cannot be mounted (last${agoText(first.event.at, now)}): ${first.event.message}`,
+        involves: group.map(({ pod }) => podRef(pod)),
+        next: lookAt(podRef(first.pod), 'describe'),
+      },
+    ];
+  });
+};
+
+export const checkVolumes: Check = (cluster, now) => [
+  ...cluster.list('persistentvolumeclaims').flatMap((claim) => judgeClaim(cluster, claim, now)),
+  ...judgePods(cluster, now),
+  ...cluster
+    .list('persistentvolumes')
+    .filter((volume) => textAt(volume, 'status', 'phase') === 'Failed')
+    .map((volume): Problem => {
+      const ref = toRef(volume);
+      return {
+        severity: 'warning',
+        ref,
+        reason: 'VolumeFailed',
+        detail: textAt(volume, 'status', 'message') ?? 'its reclamation failed',
+        next: lookAt(ref, 'describe'),
+      };
+    }),
+];
