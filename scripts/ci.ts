@@ -65,7 +65,7 @@ const tests = async (name: string, command: string, args: readonly string[]): Pr
 };
 
 // The real backends take long to build the first time: they compile while the rest runs.
-const building = start('nice', ['-n', '10', process.execPath, 'test/backends/main.ts', 'build', 'kubernetes'], true);
+const building = start('nice', ['-n', '10', process.execPath, 'test/backends/main.ts', 'build'], true);
 
 await step('check', process.execPath, ['scripts/check.ts']);
 await tests('tests', 'npm', ['test', '--silent', '--']);
@@ -74,7 +74,7 @@ await step('conformance', process.execPath, ['test/conformance/run.ts']);
 const built = await building.done;
 if (built.code !== 0) process.stdout.write(`${built.output.slice(-4000)}\nFAIL build of the real backends\n`);
 sum.failed += built.code === 0 ? 0 : 1;
-if (built.code === 0) await tests('real backends', process.execPath, ['test/backends/main.ts', 'test', 'kubernetes', '--']);
+if (built.code === 0) await tests('real backends', process.execPath, ['test/backends/main.ts', 'test', '--new', '--']);
 
 await rm(folder, { recursive: true, force: true });
 process.stdout.write(`\n${sum.passed} passed, ${sum.failed} failed\n`);

@@ -2,7 +2,7 @@
 // without. Greens can be vacuous, so the checks of every scenario are read too: no WARNING, no SKIPPED, a floor on SUCCESS.
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,9 +41,11 @@ const UNSCORED =
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const cli = join(root, 'node_modules', '@modelcontextprotocol', 'conformance', 'dist', 'index.js');
 
-const runReferee = (args: readonly string[]): Promise<{ code: number; output: string }> =>
+const runReferee = (args: readonly string[]): Promise<{ code: number; output: string }> => runNode([cli, 'server', ...args]);
+
+const runNode = (args: readonly string[]): Promise<{ code: number; output: string }> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, 'server', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -68,6 +70,8 @@ const serve = async (withFixtures: boolean): Promise<{ url: string; close(): Pro
     'server.mode': 'streamable-http',
     'server.addr': '127.0.0.1:0',
     'logging.level': 'error',
+    // Listed whether a cluster answers or not: the referees see every definition.
+    'kubernetes.enabled': true,
     ...(withFixtures ? { plugins: [join(root, 'test', 'conformance', 'fixtures.ts')], 'server.legacySessions': true } : {}),
   };
   const app = await createApp(await loadSettings({ env: {}, flags }));
@@ -131,6 +135,27 @@ for (const item of PRODUCTION) {
         .join(' | ')
         .slice(0, 900)}\n`,
     );
+}
+// The second referee reads the definitions as strict clients do.
+const inspector = await realpath(join(root, 'node_modules', '.bin', 'inspector'));
+for (const era of ['modern', 'legacy']) {
+  const url = production.url.replace('/mcp', '/api/aggregate/streamable-http');
+  const { code, output } = await runNode([
+    inspector,
+    '--cli',
+    url,
+    '--transport',
+    'http',
+    '--method',
+    'tools/list',
+    '--strict',
+    '--protocol-era',
+    era,
+  ]);
+  const words = /(\d+) errors?, \d+ warnings? across \d+ tools?/.exec(output);
+  const isGood = code === 0 && words?.[1] === '0';
+  if (isGood) passed += 1;
+  tell(isGood, `inspector --strict, ${era}: ${words?.[0] ?? `exit ${code} ${output.slice(-300)}`}`);
 }
 await production.close();
 await rm(results, { recursive: true, force: true });
