@@ -13,6 +13,7 @@ export default defineConfig({
     passWithNoTests: false,
     testTimeout: 90_000,
     hookTimeout: 180_000,
-    maxWorkers: 2,
+    // The files share one cluster and one mirror, whose objects each sets for itself.
+    fileParallelism: false,
   },
 });

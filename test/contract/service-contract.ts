@@ -93,11 +93,11 @@ export const serviceContract = ({ definition, config, downConfig, wrongConfig, e
     it.each(names)('%s names an unknown argument and says what a wrong one should be', async (name) => {
       const service = await open(config());
       expect(() => service.parseArguments(name, { no_such_argument: 1 })).toThrowError(/no_such_argument/);
-      const { properties = {} } = definition
+      const info = definition
         .create(depsOf({}))
         .getTools()
-        .find((tool) => tool.name === name)?.input as { properties?: Record<string, unknown> };
-      const [first] = Object.keys(properties);
+        .find((tool) => tool.name === name);
+      const [first] = Object.keys((info?.input['properties'] ?? {}) as object);
       if (first !== undefined)
         expect(codeOf(catchError(() => service.parseArguments(name, { [first]: { nested: [] } })))).toBe('INVALID_ARGUMENT');
       await service.shutdown();

@@ -20,8 +20,16 @@ const toSchemaV3 = (value: Json | undefined): Json => {
     const { $ref: _reference, ...others } = value;
     return Object.keys(others).length === 0 ? target : { ...objectAt({ others: toSchemaV3(others) }, 'others'), allOf: [target] };
   }
+  if (value['format'] === 'int-or-string') return { ...textOr('integer', value), format: 'int-or-string' };
+  if (value['type'] === 'string' && textAt(value, 'description').startsWith('Quantity is')) return textOr('number', value);
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toSchemaV3(item)]));
 };
+
+/** Version 2 calls them strings; version 3 says what they are. */
+const textOr = (type: 'integer' | 'number', { type: _type, ...rest }: JsonObject): JsonObject => ({
+  ...rest,
+  oneOf: type === 'integer' ? [{ type: 'integer' }, { type: 'string' }] : [{ type: 'string' }, { type: 'number' }],
+});
 
 const PARAMETER_KEYS = ['name', 'in', 'description', 'required'];
 

@@ -1,5 +1,6 @@
 // The object store: what etcd and its watch cache are to a real API server. Objects are replaced, never changed in place, so a reader may keep one.
 import { isEqual } from './json.ts';
+import { inMapOrder } from './map-order.ts';
 import { type KubernetesObject, keyOf, toKey } from './object.ts';
 import { expired } from './status.ts';
 
@@ -88,7 +89,8 @@ export class ObjectStore {
   }
 
   /** Creates or replaces; an equal object changes nothing, as in a real server. Returns what is stored. */
-  put(resource: string, object: KubernetesObject): KubernetesObject {
+  put(resource: string, given: KubernetesObject): KubernetesObject {
+    const object = inMapOrder(given);
     const key = keyOf(object);
     const previous = this.#collections.get(resource)?.objects.get(key);
     if (previous !== undefined && isEqual(withRevision(object, previous.metadata.resourceVersion), previous)) return previous;

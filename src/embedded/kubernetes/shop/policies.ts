@@ -24,7 +24,7 @@ const autoscaler = (shop: Shop): KubernetesObject => {
     lastScaleTime: toTime(shop.before(STORY.webScaled)),
     currentReplicas: 5,
     desiredReplicas: 5,
-    currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 61, averageValue: '128m' } } }],
+    currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageValue: '128m', averageUtilization: 61 } } }],
     conditions: [
       condition('AbleToScale', 'True', createdAt + 15 * SECOND, 'ReadyForNewScale', 'recommended size matches current size'),
       condition(
