@@ -5,6 +5,7 @@ import { HOUR, hashOf, MINUTE, paymentLives, SECOND, type Shop, STORY, WORKLOADS
 import type { ResourceContext } from './context.ts';
 import { type JsonObject, textAt, timeAt, toTime } from './json.ts';
 import type { KubernetesObject } from './object.ts';
+import type { ObjectStore } from './store.ts';
 import { type ContainerUse, nodeUse, podsOn, podUse, sumOf } from './usage.ts';
 
 const MEMORY = 16 * 2 ** 30;
@@ -45,8 +46,8 @@ const containerStats = (use: ContainerUse, now: number): JsonObject => ({
   swap: { time: toTime(now), swapUsageBytes: 0 },
 });
 
-const podStats = (shop: Shop, pod: KubernetesObject, now: number): JsonObject => {
-  const uses = podUse(shop, pod, now);
+const podStats = (shop: Shop, store: ObjectStore, pod: KubernetesObject, now: number): JsonObject => {
+  const uses = podUse(shop, store, pod, now);
   const total = sumOf(uses);
   const { name, namespace, uid } = pod.metadata;
   const startedAt = timeAt(pod, 'status', 'startTime') ?? now;
@@ -90,7 +91,7 @@ const summary = ({ server }: ResourceContext, node: KubernetesObject): JsonObjec
     },
     pods: podsOn(store, name)
       .filter((pod) => textAt(pod, 'status', 'phase') === 'Running')
-      .map((pod) => podStats(shop, pod, now)),
+      .map((pod) => podStats(shop, store, pod, now)),
   };
 };
 
@@ -213,7 +214,7 @@ const resourceMetrics = ({ server }: ResourceContext, node: string): string => {
   const now = clock();
   const use = nodeUse(shop, store, node, now);
   const lines = podsOn(store, node).flatMap((pod) =>
-    podUse(shop, pod, now).map(
+    podUse(shop, store, pod, now).map(
       ({ name, memory }) =>
         `container_memory_working_set_bytes{container="${name}",namespace="${pod.metadata.namespace}",pod="${pod.metadata.name}"} ${memory} ${now}`,
     ),

@@ -1,8 +1,9 @@
 // GET of a pod's log: the options of the API, the kubelet's refusals, and lines that the shop's programs write.
-import { HISTORY, logLines, type Shop, toLogText } from '../shop.ts';
-import type { ResourceContext } from './context.ts';
+import { HISTORY, logLines, toLogText } from '../shop.ts';
+import type { ResourceContext, ServerParts } from './context.ts';
 import { at, isObject, objectsAt, textAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
+import { poolSizeOfRun } from './payment-settings.ts';
 import { type ContainerRun, roleOf, runOf, versionOf } from './pod-source.ts';
 import { findObject } from './read.ts';
 import { badRequest, type FieldError, invalid } from './status.ts';
@@ -124,7 +125,13 @@ interface LogReader {
   read(from: number, until: number): string[];
 }
 
-const createReader = (shop: Shop, pod: KubernetesObject, container: string, run: ContainerRun, options: LogOptions): LogReader => {
+const createReader = (
+  { shop, store }: ServerParts,
+  pod: KubernetesObject,
+  container: string,
+  run: ContainerRun,
+  options: LogOptions,
+): LogReader => {
   const { workload, ordinal } = roleOf(shop, pod);
   const source = {
     namespace: pod.metadata.namespace ?? '',
@@ -134,6 +141,7 @@ const createReader = (shop: Shop, pod: KubernetesObject, container: string, run:
     pod: pod.metadata.name,
     ...run,
     ...(ordinal === undefined ? {} : { ordinal }),
+    ...(workload === 'payment' ? { poolSize: poolSizeOfRun(shop, store, pod, run) } : {}),
   };
   return {
     read: (from, until) =>
@@ -162,7 +170,7 @@ export const getLog = async (context: ResourceContext): Promise<Response> => {
   // Before a node is found there is no kubelet to ask: the answer is empty.
   if (textAt(pod, 'spec', 'nodeName') === '') return new Response('', { headers: TEXT });
   const run = chooseRun(pod, container, options.isPrevious);
-  const reader = createReader(server.shop, pod, container, run, options);
+  const reader = createReader(server, pod, container, run, options);
   const from = Math.max(run.startedAt, options.since ?? 0, now - HISTORY);
   const all = reader.read(from, now + 1);
   const shown = options.tailLines === undefined ? all : options.tailLines === 0 ? [] : all.slice(-options.tailLines);

@@ -41,7 +41,7 @@ const toMetrics = (context: ResourceContext, source: KubernetesObject, content: 
 /** A pod has metrics as soon as its containers were seen twice. */
 const ofPod = (context: ResourceContext, pod: KubernetesObject): KubernetesObject | undefined => {
   const at = sampledAt(context);
-  const uses = podUse(context.server.shop, pod, at).filter(({ startedAt }) => startedAt + RESOLUTION <= at);
+  const uses = podUse(context.server.shop, context.server.store, pod, at).filter(({ startedAt }) => startedAt + RESOLUTION <= at);
   if (uses.length === 0) return undefined;
   return toMetrics(context, pod, { containers: uses.map((use) => ({ name: use.name, usage: toUsage(use) })) });
 };

@@ -1,6 +1,6 @@
 // Which part of the story a pod plays: its workload, and its place among the pods that the workload had at T0.
 import { type Shop, type ShopPod, WORKLOADS } from '../shop.ts';
-import { objectsAt, textAt, timeAt } from './json.ts';
+import { numberAt, objectsAt, textAt, timeAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
 
 export interface PodRole {
@@ -51,17 +51,22 @@ export const versionOf = (pod: KubernetesObject, container: string): string => {
 export interface ContainerRun {
   readonly startedAt: number;
   readonly endedAt: number | undefined;
+  /** How many runs of the container there were before. */
+  readonly index: number;
 }
 
 /** The run that a container status tells of: the present one, or the one before. */
 export const runOf = (pod: KubernetesObject, container: string, isPrevious: boolean): ContainerRun | undefined => {
   const statuses = [...objectsAt(pod, 'status', 'containerStatuses'), ...objectsAt(pod, 'status', 'initContainerStatuses')];
   const status = statuses.find((candidate) => candidate['name'] === container);
-  const ended = (state: string): ContainerRun | undefined => {
+  const restarts = numberAt(status, 'restartCount');
+  const ended = (state: string, index: number): ContainerRun | undefined => {
     const startedAt = timeAt(status, state, 'terminated', 'startedAt');
-    return startedAt === undefined ? undefined : { startedAt, endedAt: timeAt(status, state, 'terminated', 'finishedAt') };
+    return startedAt === undefined ? undefined : { startedAt, endedAt: timeAt(status, state, 'terminated', 'finishedAt'), index };
   };
-  if (isPrevious) return ended('lastState');
+  if (isPrevious) return ended('lastState', restarts - 1);
   const startedAt = timeAt(status, 'state', 'running', 'startedAt');
-  return startedAt === undefined ? (ended('state') ?? ended('lastState')) : { startedAt, endedAt: undefined };
+  if (startedAt !== undefined) return { startedAt, endedAt: undefined, index: restarts };
+  // While a container waits to be started anew, its last run counts among the restarts to come.
+  return ended('state', restarts) ?? ended('lastState', restarts - 1);
 };

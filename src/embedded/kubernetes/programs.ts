@@ -1,9 +1,14 @@
 // What the programs in the pods answer over HTTP when somebody reaches them through the API server.
-import { hashOf, PAYMENT, type Shop } from '../shop.ts';
+import { hashOf, PAYMENT } from '../shop.ts';
+import type { ServerParts } from './context.ts';
 import { objectAt, objectsAt, textAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
+import { poolSizeOfRun } from './payment-settings.ts';
 import { roleOf, runOf, versionOf } from './pod-source.ts';
 import { podUse } from './usage.ts';
+
+/** What the programs know of the place they run in. */
+export type Place = Pick<ServerParts, 'shop' | 'store'>;
 
 export interface ProgramRequest {
   readonly pod: KubernetesObject;
@@ -33,16 +38,17 @@ const family = (name: string, type: string, help: string, ...samples: readonly s
   `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.join('\n')}\n`;
 
 /** A few families that every program of the shop exposes, and payment's pool. */
-const metricsText = (shop: Shop, { pod }: ProgramRequest, container: string, now: number): string => {
-  const { workload, ordinal } = roleOf(shop, pod);
-  const startedAt = runOf(pod, container, false)?.startedAt ?? now;
+const metricsText = ({ shop, store }: Place, { pod }: ProgramRequest, container: string, now: number): string => {
+  const { workload } = roleOf(shop, pod);
+  const run = runOf(pod, container, false) ?? { startedAt: now, index: 0 };
+  const { startedAt } = run;
   const seconds = Math.max(1, Math.floor((now - startedAt) / 1000));
-  const use = podUse(shop, pod, now).find(({ name }) => name === container);
+  const use = podUse(shop, store, pod, now).find(({ name }) => name === container);
   const rate = 1 + (hashOf(workload) % 7);
-  const isBroken = workload === 'payment' && ordinal !== undefined && shop.isBroken(now);
+  const pool = workload === 'payment' ? poolSizeOfRun(shop, store, pod, run) : PAYMENT.good.poolSize;
+  const isBroken = pool < PAYMENT.good.poolSize && shop.isBroken(now);
   const failed = isBroken ? Math.floor(seconds / 6) : 0;
   const labels = { service: workload, method: workload === 'payment' ? 'POST' : 'GET' };
-  const pool = isBroken ? PAYMENT.bad.poolSize : PAYMENT.good.poolSize;
   const families = [
     family(
       'build_info',
@@ -87,12 +93,12 @@ const metricsText = (shop: Shop, { pod }: ProgramRequest, container: string, now
 const HEALTH = /^\/(healthz|livez|readyz|health|-\/healthy|-\/ready|ready|ping)?$/;
 
 /** The answer of the program that listens on the port; undefined when nothing does. */
-export const askProgram = (shop: Shop, request: ProgramRequest, now: number): Response | undefined => {
+export const askProgram = (place: Place, request: ProgramRequest, now: number): Response | undefined => {
   const container = listenerOn(request.pod, request.port);
   if (container === undefined) return undefined;
   const [path = ''] = request.path.split('?');
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain('405 method not allowed\n', 405);
-  if (path === '/metrics') return plain(metricsText(shop, request, container, now), 200, 'text/plain; version=0.0.4; charset=utf-8');
+  if (path === '/metrics') return plain(metricsText(place, request, container, now), 200, 'text/plain; version=0.0.4; charset=utf-8');
   if (path === '/version') return Response.json({ service: container, version: versionOf(request.pod, container) });
   if (!HEALTH.test(path)) return plain('404 page not found\n', 404);
   const ready = objectsAt(request.pod, 'status', 'containerStatuses').find((status) => status['name'] === container);

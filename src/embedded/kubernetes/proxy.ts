@@ -35,7 +35,7 @@ const pathOf = ({ info }: ResourceContext): string => `/${info.rest}`;
 const askPod = (context: ResourceContext, pod: KubernetesObject, port: number): Response => {
   const { server, info, request } = context;
   const search = info.query.size === 0 ? '' : `?${info.query.toString()}`;
-  const answer = askProgram(server.shop, { pod, port, path: `${pathOf(context)}${search}`, method: request.method }, server.clock());
+  const answer = askProgram(server, { pod, port, path: `${pathOf(context)}${search}`, method: request.method }, server.clock());
   if (answer === undefined) throw unreachable(`dial tcp ${textAt(pod, 'status', 'podIP')}:${port}: connect: connection refused`);
   return answer;
 };

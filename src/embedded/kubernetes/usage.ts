@@ -1,7 +1,8 @@
 // What pods and nodes use now, put together from their containers: the source of metrics and of the kubelet's figures.
-import { containerUsage, type Shop, type Usage } from '../shop.ts';
-import { isObject, objectsAt, textAt, timeAt } from './json.ts';
+import { containerUsage, PAYMENT, type Shop, type Usage } from '../shop.ts';
+import { isObject, numberAt, objectsAt, textAt, timeAt } from './json.ts';
 import type { KubernetesObject } from './object.ts';
+import { poolSizeOfRun } from './payment-settings.ts';
 import { roleOf } from './pod-source.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -14,7 +15,7 @@ export interface ContainerUse extends Usage {
 const SYSTEM: Usage = { cpu: 0.11, memory: 640 * 2 ** 20 };
 
 /** The containers of a pod that run, with what they use; ended and waiting ones use nothing. */
-export const podUse = (shop: Shop, pod: KubernetesObject, at: number): ContainerUse[] => {
+export const podUse = (shop: Shop, store: ObjectStore, pod: KubernetesObject, at: number): ContainerUse[] => {
   const { workload, ordinal } = roleOf(shop, pod);
   const statuses = [...objectsAt(pod, 'status', 'initContainerStatuses'), ...objectsAt(pod, 'status', 'containerStatuses')];
   return statuses.flatMap((status) => {
@@ -22,7 +23,9 @@ export const podUse = (shop: Shop, pod: KubernetesObject, at: number): Container
     const startedAt = isObject(running) ? timeAt(running, 'running', 'startedAt') : undefined;
     if (startedAt === undefined) return [];
     const name = textAt(status, 'name');
-    const use = containerUsage(shop, { uid: pod.metadata.uid ?? '', workload }, name, at, workload === 'payment' ? ordinal : undefined);
+    const run = { startedAt, index: numberAt(status, 'restartCount') };
+    const isSick = workload === 'payment' && poolSizeOfRun(shop, store, pod, run) < PAYMENT.good.poolSize;
+    const use = containerUsage(shop, { uid: pod.metadata.uid ?? '', workload }, name, at, isSick ? ordinal : undefined);
     return use === undefined ? [] : [{ name, startedAt, ...use }];
   });
 };
@@ -34,4 +37,4 @@ export const podsOn = (store: ObjectStore, node: string): KubernetesObject[] =>
   store.all('pods').filter((pod) => textAt(pod, 'spec', 'nodeName') === node);
 
 export const nodeUse = (shop: Shop, store: ObjectStore, node: string, at: number): Usage =>
-  sumOf([SYSTEM, ...podsOn(store, node).flatMap((pod) => podUse(shop, pod, at))]);
+  sumOf([SYSTEM, ...podsOn(store, node).flatMap((pod) => podUse(shop, store, pod, at))]);

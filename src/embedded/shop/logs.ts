@@ -23,8 +23,10 @@ export interface LogSource {
   readonly pod: string;
   readonly startedAt: number;
   readonly endedAt: number | undefined;
-  /** Place among the pods that its workload has at T0; undefined for pods made since, payment's being healthy then. */
+  /** Place among the pods that its workload has at T0; undefined for pods made since. */
   readonly ordinal?: number;
+  /** The connections that a run of payment since T0 may open; undefined for the runs before, which tell the story. */
+  readonly poolSize?: number;
 }
 
 type Fields = LogLine['fields'];
@@ -118,13 +120,20 @@ const starting = (source: LogSource): LogLine[] => {
   const first = [line(startedAt + 210, 'info', `${workload} ${version} starting`), line(startedAt + 890, 'info', 'listening on :8080')];
   if (workload === 'email') first.push(line(startedAt + 1_150, 'debug', 'smtp login as shop with canary-smtp-password-e3b0'));
   if (workload !== 'payment') return first;
-  const size = source.ordinal === undefined ? PAYMENT.good.poolSize : PAYMENT.bad.poolSize;
   return [
     ...first,
-    line(startedAt + 1_020, 'info', `database pool opened (size=${size}, timeout=${PAYMENT.poolWait}ms)`, { db: 'payments' }),
+    line(startedAt + 1_020, 'info', `database pool opened (size=${poolSizeOf(source)}, timeout=${PAYMENT.poolWait}ms)`, { db: 'payments' }),
     line(startedAt + 1_400, 'debug', 'provider handshake with key canary-provider-key-77aa01 succeeded'),
   ];
 };
+
+const poolSizeOf = ({ ordinal, poolSize }: LogSource): number =>
+  poolSize ?? (ordinal === undefined ? PAYMENT.good.poolSize : PAYMENT.bad.poolSize);
+
+/** A pod made since T0 takes the place of one of the three that there were. */
+const placeOf = ({ ordinal, pod }: LogSource): number => ordinal ?? hashOf(pod) % 3;
+
+const hasFewConnections = (source: LogSource): boolean => poolSizeOf(source) < PAYMENT.good.poolSize;
 
 const failures = (
   shop: Shop,
@@ -138,15 +147,15 @@ const failures = (
     .map(make);
 
 const paymentTrouble = (shop: Shop, source: LogSource, from: number, until: number): LogLine[] => {
-  const ordinal = source.ordinal;
-  if (ordinal === undefined) return [];
+  if (!hasFewConnections(source)) return [];
+  const place = placeOf(source);
   const failed = failures(
     shop,
     from,
     until,
-    (pod) => pod === ordinal,
+    (pod) => pod === place,
     ({ at, traceId, waited, orderId }) =>
-      line(at, 'error', `timeout acquiring connection from pool (size=${PAYMENT.bad.poolSize}, waited ${waited}ms)`, {
+      line(at, 'error', `timeout acquiring connection from pool (size=${poolSizeOf(source)}, waited ${waited}ms)`, {
         method: 'POST',
         path: '/charge',
         status: 500,
@@ -155,7 +164,7 @@ const paymentTrouble = (shop: Shop, source: LogSource, from: number, until: numb
         trace_id: traceId,
       }),
   );
-  const ends = paymentLives(shop, ordinal, until + MINUTE).flatMap(({ startedAt, endedAt }) =>
+  const ends = paymentLives(shop, place, until + MINUTE).flatMap(({ startedAt, endedAt }) =>
     startedAt === source.startedAt && endedAt !== undefined ? [endedAt] : [],
   );
   const pressed = ends.flatMap((end) =>
@@ -240,8 +249,8 @@ const serviceLines = (shop: Shop, source: LogSource, from: number, until: number
 };
 
 /** While the pool is too small few charges succeed. */
-const isSilenced = (shop: Shop, { workload, ordinal }: LogSource, at: number, key: string): boolean =>
-  workload === 'payment' && ordinal !== undefined && shop.isBroken(at) && hashOf(`${key}/lost`) % 10 < 8;
+const isSilenced = (shop: Shop, source: LogSource, at: number, key: string): boolean =>
+  source.workload === 'payment' && hasFewConnections(source) && shop.isBroken(at) && hashOf(`${key}/lost`) % 10 < 8;
 
 /** Programs that write plain text: what they say, and how often. */
 const PLAIN: Readonly<Record<string, { readonly pace: number; readonly say: (at: number, seed: number) => string }>> = {

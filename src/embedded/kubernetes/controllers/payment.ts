@@ -2,6 +2,7 @@
 import { hashOf, type Life, PAYMENT, paymentLives, SECOND, type ShopPod, WORKLOADS } from '../../shop.ts';
 import { objectAt, objectsAt, textAt } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
+import { poolSizeAtStart, poolSizeOf } from '../payment-settings.ts';
 import { toPodStatus } from '../pod-status.ts';
 import { parseQuantity } from '../quantity.ts';
 import { backOffMessage } from '../shop/events.ts';
@@ -25,10 +26,6 @@ export const paymentPodPlace = (
   return undefined;
 };
 
-/** The number of connections that payment's settings allow now. */
-export const poolSizeOf = ({ store }: Cluster): number =>
-  Number(objectAt(store.get('configmaps', NAMESPACE, 'payment-config'), 'data')['DB_POOL_SIZE'] ?? PAYMENT.good.poolSize);
-
 export const isPaymentPod = ({ metadata }: KubernetesObject): boolean =>
   metadata.namespace === NAMESPACE && metadata.labels?.['app.kubernetes.io/name'] === 'payment';
 
@@ -37,16 +34,7 @@ const hasRoom = (pod: KubernetesObject): boolean => {
   return parseQuantity(textAt(container, 'resources', 'limits', 'memory') || '1Ti') >= parseQuantity(PAYMENT.good.memoryLimit);
 };
 
-/** Settings are read when a container starts: by then they were good or bad, and stay so for that run. */
-const readSettings = new WeakMap<Cluster, Map<string, boolean>>();
-
-const isStartedWell = (cluster: Cluster, key: string): boolean => {
-  const known = readSettings.get(cluster) ?? new Map<string, boolean>();
-  readSettings.set(cluster, known);
-  const isWell = known.get(key) ?? poolSizeOf(cluster) >= PAYMENT.good.poolSize;
-  known.set(key, isWell);
-  return isWell;
-};
+const isStartedWell = ({ store }: Cluster, uid: string, run: number): boolean => poolSizeAtStart(store, uid, run) >= PAYMENT.good.poolSize;
 
 /** Seconds of running and waiting of a new pod with the bad settings. */
 const RHYTHM: readonly (readonly [number, number])[] = [
@@ -66,7 +54,7 @@ const livesOf = (cluster: Cluster, pod: KubernetesObject, startedAt: number): Li
   for (let index = 0; start <= cluster.now; index += 1) {
     const [run, wait] = RHYTHM[Math.min(index, RHYTHM.length - 1)] ?? [180, 301];
     const end = start + (run + (hashOf(`${pod.metadata.uid}/${index}`) % 20)) * SECOND;
-    const isWell = isStartedWell(cluster, `${pod.metadata.uid}/${index}`);
+    const isWell = isStartedWell(cluster, pod.metadata.uid ?? '', index);
     const isEnded = !isWell && end <= cluster.now;
     lives.push({ startedAt: start, endedAt: isEnded ? end : undefined });
     if (!isEnded) {
@@ -88,7 +76,7 @@ const told = (pod: KubernetesObject): Pick<ShopPod, 'uid' | 'name' | 'namespace'
 /** The state of the container `payment` in a new pod that has the bad settings; undefined when the pod is well. */
 export const brokenState = (cluster: Cluster, pod: KubernetesObject, startedAt: number): PaymentState | undefined => {
   if (!isPaymentPod(pod) || startedAt > cluster.now) return undefined;
-  const isWellFromStart = isStartedWell(cluster, `${pod.metadata.uid}/0`);
+  const isWellFromStart = isStartedWell(cluster, pod.metadata.uid ?? '', 0);
   // With room enough, few connections make requests fail, but nothing runs out of memory.
   if (isWellFromStart || hasRoom(pod)) return undefined;
   return livesState(told(pod), livesOf(cluster, pod, startedAt), cluster.now);
@@ -99,7 +87,7 @@ const toldLives = (cluster: Cluster, ordinal: number, uid: string): Life[] => {
   const lives: Life[] = [];
   for (const [index, life] of paymentLives(cluster.shop, ordinal, cluster.now).entries()) {
     const isSinceStart = life.startedAt > cluster.shop.startedAt;
-    if (isSinceStart && isStartedWell(cluster, `${uid}/${index}`)) return [...lives, { startedAt: life.startedAt, endedAt: undefined }];
+    if (isSinceStart && isStartedWell(cluster, uid, index)) return [...lives, { startedAt: life.startedAt, endedAt: undefined }];
     lives.push(life);
   }
   return lives;
@@ -181,9 +169,11 @@ export const judgePayment = (cluster: Cluster): void => {
   const { shop } = cluster;
   const pods = cluster.store.all('pods', NAMESPACE).filter((pod) => isPaymentPod(pod) && !isEnding(pod));
   const isWell =
-    pods.length > 0 && poolSizeOf(cluster) >= PAYMENT.good.poolSize && pods.every((pod) => isReady(pod) && isRunningWell(cluster, pod));
+    pods.length > 0 &&
+    poolSizeOf(cluster.store) >= PAYMENT.good.poolSize &&
+    pods.every((pod) => isReady(pod) && isRunningWell(cluster, pod));
   if (isWell && shop.healedAt === undefined) shop.heal(cluster.now);
-  if (!isWell && shop.healedAt !== undefined && poolSizeOf(cluster) < PAYMENT.good.poolSize) shop.relapse();
+  if (!isWell && shop.healedAt !== undefined && poolSizeOf(cluster.store) < PAYMENT.good.poolSize) shop.relapse();
 };
 
 const restartsOf = (pod: KubernetesObject): number => {
@@ -194,8 +184,8 @@ const restartsOf = (pod: KubernetesObject): number => {
 /** A pod of T0 is well only after a restart that read better settings. */
 const isRunningWell = (cluster: Cluster, pod: KubernetesObject): boolean => {
   const place = paymentPodPlace(cluster, pod);
-  if (place === undefined) return isStartedWell(cluster, `${pod.metadata.uid}/${restartsOf(pod)}`);
+  if (place === undefined) return isStartedWell(cluster, pod.metadata.uid ?? '', restartsOf(pod));
   const lives = toldLives(cluster, place.ordinal, place.pod.uid);
   const last = lives.at(-1);
-  return last !== undefined && last.startedAt > cluster.shop.startedAt && isStartedWell(cluster, `${place.pod.uid}/${lives.length - 1}`);
+  return last !== undefined && last.startedAt > cluster.shop.startedAt && isStartedWell(cluster, place.pod.uid, lives.length - 1);
 };
