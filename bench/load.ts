@@ -12,9 +12,10 @@ import { toMs, toTimes } from './support/words.ts';
 const MANY = 40;
 const FEW = 10;
 const ROUNDS = 11;
-const WARM_UP = 4;
-/** Between rounds, so that each begins with the whole burst that the defaults allow. */
-const REST_MS = 1000;
+/** Enough that both sides run compiled code, as a server in service does. */
+const WARM_UP = 24;
+/** Before each round, so that each begins with the whole burst that the defaults allow. */
+const REST_MS = 2000;
 const MOST_MS = 60;
 const FAIR = 1.25;
 
@@ -59,9 +60,10 @@ export const load: Measurement = {
     const [greedy, modest] = [connectMcp(server.url), connectMcp(server.url)];
     try {
       const samples: Samples = { many: [], few: [], failed: 0 };
-      for (let round = 0; round < WARM_UP + ROUNDS; round++) {
-        await measureRound(greedy, modest, round < WARM_UP ? { many: [], few: [], failed: 0 } : samples);
+      for (let round = 0; round < WARM_UP; round++) await measureRound(greedy, modest, { many: [], few: [], failed: 0 });
+      for (let round = 0; round < ROUNDS; round++) {
         await delay(REST_MS);
+        await measureRound(greedy, modest, samples);
       }
       const all = [...samples.many, ...samples.few];
       const p50 = median(all);
