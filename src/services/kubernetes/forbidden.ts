@@ -2,17 +2,19 @@
 
 import { AppError } from '../../kit/errors.ts';
 import type { ListCall } from './list-call.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES, type ResourceRef } from './resources.ts';
 
 const MAX_ASKED = 20;
 
-const candidates = async ({ client, ctx }: ListCall): Promise<readonly string[]> => {
+type RefusedList = Pick<ListCall, 'client' | 'ctx' | 'namespace'> & { readonly resource: ResourceRef };
+
+const candidates = async ({ client, ctx }: RefusedList): Promise<readonly string[]> => {
   const page = await client.listTable(RESOURCES.namespaces, { signal: ctx.signal, limit: MAX_ASKED }).catch(() => undefined);
   return [...new Set([client.defaultNamespace, ...(page?.rows.map(({ cells }) => String(cells[0])) ?? [])])];
 };
 
 /** Adds `allowedNamespaces` to a FORBIDDEN of a list over all namespaces; any other failure stays as it is. */
-export const explainForbiddenList = async (error: AppError, thrown: unknown, call: ListCall): Promise<unknown> => {
+export const explainForbiddenList = async (error: AppError, thrown: unknown, call: RefusedList): Promise<unknown> => {
   if (error.code !== 'FORBIDDEN' || call.namespace !== undefined || !call.resource.namespaced || error.details['by'] === 'policy')
     return thrown;
   const { group, plural } = call.resource;

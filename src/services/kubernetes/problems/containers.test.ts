@@ -53,6 +53,22 @@ describe('container state', () => {
     ]);
   });
 
+  it('tells a loop also between two back-offs, while the container has just ended', () => {
+    const state = { terminated: { reason: 'Error', exitCode: 3, finishedAt: ago(MINUTE) } };
+    expect(checkContainers(snapshotOf([podOf('web', 'a', { ready: false, state, restarts: 4 })]), NOW)[0]?.reason).toBe(
+      'CrashLoop (Error)',
+    );
+  });
+
+  it('gives the last words of the container', () => {
+    const lastState = {
+      terminated: { reason: 'StartError', exitCode: 128, message: 'exec: "/nope": no such file', finishedAt: ago(MINUTE) },
+    };
+    expect(checkContainers(snapshotOf([podOf('web', 'a', { state: crashing, lastState })]), NOW)[0]?.evidence).toEqual([
+      'last words: exec: "/nope": no such file',
+    ]);
+  });
+
   it('leaves out a clean exit, ended pods and pods being deleted', () => {
     const objects = [
       podOf('web', 'a', { lastState: { terminated: { reason: 'Completed', exitCode: 0, finishedAt: ago(MINUTE) } } }),

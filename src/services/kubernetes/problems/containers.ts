@@ -9,6 +9,7 @@ import {
   type Ended,
   lastEnd,
   logsOf,
+  lookAt,
   podRef,
   severityOf,
   shareOf,
@@ -64,6 +65,12 @@ const toDetail = (sick: readonly Sick[], worst: Sick, share: string, now: number
 
 const restartsOf = ({ container }: Sick): number => numberAt(container.status, 'restartCount') ?? 0;
 
+const MAX_MESSAGE = 300;
+
+/** The last words of the container, by its termination message; of one that cannot start they are in the detail. */
+const describeMessage = ({ state, end }: Sick): readonly string[] =>
+  end?.message === undefined || state === 'CannotStart' ? [] : [`last words: ${end.message.trim().slice(-MAX_MESSAGE)}`];
+
 /** Pods that suffer less than the worst: they may be on their way there. */
 const describeOthers = (others: readonly Sick[], now: number): readonly string[] =>
   others.length === 0
@@ -80,12 +87,16 @@ const describeOthers = (others: readonly Sick[], now: number): readonly string[]
 
 const ORDER: readonly Sick['state'][] = ['CrashLoopBackOff', 'CannotStart', 'Ended', 'Restarted'];
 
+/** Between two back-offs a container that ends again and again just says how it ended. */
+const isLooping = (sick: Sick): boolean => sick.state === 'Ended' && restartsOf(sick) > 0;
+
 const reasonOf = (sick: readonly Sick[], worst: Sick): string => {
   if (sick.some(({ end }) => end?.reason === 'OOMKilled')) {
-    return worst.state === 'CrashLoopBackOff' ? 'CrashLoopBackOff (OOMKilled)' : 'OOMKilled';
+    return worst.state === 'CrashLoopBackOff' ? 'CrashLoopBackOff (OOMKilled)' : isLooping(worst) ? 'CrashLoop (OOMKilled)' : 'OOMKilled';
   }
   if (worst.state === 'CannotStart') return waitingReason(worst.container) ?? worst.state;
-  return worst.state === 'CrashLoopBackOff' ? worst.state : (worst.end?.reason ?? worst.state);
+  if (worst.state === 'CrashLoopBackOff') return worst.state;
+  return isLooping(worst) ? `CrashLoop (${worst.end?.reason ?? 'Error'})` : (worst.end?.reason ?? worst.state);
 };
 
 /** The first back-off that is still known, else the last end. */
@@ -110,13 +121,17 @@ const toProblem = (sick: readonly Sick[], cluster: Snapshot, now: number): Probl
     detail: toDetail(sick, worst, shareOf(cluster, ref, alike.length), now),
     evidence: [
       ...(revision === undefined ? [] : [revision]),
+      ...describeMessage(worst),
       ...describeOthers(
         sick.filter(({ state }) => state !== worst.state),
         now,
       ),
     ],
     involves: sick.map(({ container }) => podRef(container.pod)),
-    next: logsOf(worst.container.pod, worst.container.name, worst.state !== 'CannotStart'),
+    next:
+      worst.state === 'CannotStart'
+        ? lookAt(podRef(worst.container.pod), 'describe')
+        : logsOf(worst.container.pod, worst.container.name, restartsOf(worst) > 0),
   };
 };
 

@@ -6,6 +6,7 @@ import { checkCertificates } from './certificates.ts';
 import { checkContainers } from './containers.ts';
 import { checkDeletions, DELETABLE } from './deletion.ts';
 import { checkBudgets } from './disruption.ts';
+import { checkEndedPods } from './ended.ts';
 import { checkImages } from './images.ts';
 import { checkIngresses } from './ingresses.ts';
 import { checkJobs } from './jobs.ts';
@@ -40,6 +41,7 @@ const OWNERS = ['deployments', 'replicasets', 'jobs', 'events'] as const;
 
 export const FAMILIES: readonly Family[] = [
   { name: 'container state', check: checkContainers, needs: ['pods'], uses: OWNERS, about: WORKLOADS },
+  { name: 'ended pods', check: checkEndedPods, needs: ['pods'], uses: OWNERS, about: WORKLOADS },
   { name: 'images', check: checkImages, needs: ['pods'], uses: OWNERS, about: WORKLOADS },
   {
     name: 'scheduling',

@@ -2,7 +2,7 @@
 
 import { booleanAt, controllerOf, type KubeObject, metadataOf, nameOf, namespaceOf, textAt, timeAt } from '../objects.ts';
 import { jobStatus } from '../status.ts';
-import { agoText, containersOf, lastEnd, lookAt } from './pods.ts';
+import { agoText, containersOf, lastEnd, lookAt, podRef } from './pods.ts';
 import { type Check, groupBy, type Problem, toRef } from './problem.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';
 
@@ -11,12 +11,14 @@ const RECENT_MS = 24 * 3_600_000;
 
 const startOf = (job: KubeObject): number => timeAt(job, 'status', 'startTime') ?? metadataOf(job).createdAt ?? 0;
 
-/** How its last pod ended. */
-const describeEnd = (cluster: Snapshot, job: KubeObject, now: number): readonly string[] => {
-  const own = cluster
+const podsOfJob = (cluster: Snapshot, job: KubeObject): readonly KubeObject[] =>
+  cluster
     .list('pods')
     .filter((pod) => namespaceOf(pod) === namespaceOf(job) && controllerOf(pod)?.kind === 'Job' && controllerOf(pod)?.name === nameOf(job));
-  const ends = own.flatMap((pod) =>
+
+/** How its last pod ended. */
+const describeEnd = (cluster: Snapshot, job: KubeObject, now: number): readonly string[] => {
+  const ends = podsOfJob(cluster, job).flatMap((pod) =>
     containersOf(pod).flatMap((container) => {
       const end = lastEnd(container);
       return end === undefined || end.exitCode === 0 ? [] : [{ pod, name: container.name, end }];
@@ -38,7 +40,7 @@ const failureOf = (cluster: Snapshot, job: KubeObject, now: number): Problem | u
     since: startOf(job),
     detail: `job ${nameOf(job)} failed${message === undefined ? '' : `: ${message}`}`,
     evidence: describeEnd(cluster, job, now),
-    involves: [toRef(job)],
+    involves: [toRef(job), ...podsOfJob(cluster, job).map(podRef)],
     next: { tool: 'kubernetes_get_logs', arguments: { name: `job/${nameOf(job)}`, namespace: namespaceOf(job) } },
   };
 };

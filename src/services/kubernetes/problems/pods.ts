@@ -34,6 +34,8 @@ export interface Ended {
   readonly reason: string;
   readonly exitCode: number;
   readonly at: number | undefined;
+  /** What the runtime, or the program by its termination log, said last. */
+  readonly message: string | undefined;
 }
 
 /** How the container ended last, also when it runs again. */
@@ -44,7 +46,12 @@ export const lastEnd = ({ status }: Container): Ended | undefined => {
   ]) {
     const exitCode = numberAt(status, ...path, 'exitCode');
     if (exitCode !== undefined) {
-      return { exitCode, reason: textAt(status, ...path, 'reason') ?? 'Error', at: timeAt(status, ...path, 'finishedAt') };
+      return {
+        exitCode,
+        reason: textAt(status, ...path, 'reason') ?? 'Error',
+        at: timeAt(status, ...path, 'finishedAt'),
+        message: textAt(status, ...path, 'message'),
+      };
     }
   }
   return undefined;

@@ -73,6 +73,8 @@ export default [
           ? { next: [{ tool: 'kubernetes_find_problems', arguments: { namespace: to.namespace }, why: 'why the pods are not ready' }] }
           : {}),
         ...(warnings.length > 0 ? { warnings } : {}),
+        // Words of gateway controllers stand in the hops of a route.
+        ...(to.kind === 'httproute' ? { untrusted: true } : {}),
       };
     },
   }),

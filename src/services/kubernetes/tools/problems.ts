@@ -3,12 +3,13 @@
 import { z } from 'zod';
 import type { CallContext } from '../../../kit/context.ts';
 import { toTimestamp } from '../../../kit/duration.ts';
-import { AppError } from '../../../kit/errors.ts';
+import { AppError, toAppError } from '../../../kit/errors.ts';
 import { cursor, limit, namespace } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
 import type { KubernetesClient } from '../client.ts';
 import type { ApiResource } from '../discovery.ts';
+import { explainForbiddenList } from '../forbidden.ts';
 import { explainNamespace, type Kubernetes, openCluster } from '../kubernetes.ts';
 import { getOrNear } from '../missing.ts';
 import { diagnose } from '../problems/diagnose.ts';
@@ -129,7 +130,9 @@ const answerScan = async (about: readonly Plural[] | undefined, most: number, ca
   const absent = isEmpty ? await explainNamespace(client, call.namespace, ctx) : undefined;
   const unable = families.filter((one) => one.problems === undefined).map(({ family }) => family.name);
   return {
-    summary: isEmpty ? 'No problems found' : `${countOf(problems.length, 'problem')}: ${toCounts(problems)}`,
+    summary: isEmpty
+      ? `No problems found${reading.unread.length > 0 ? ' in what could be checked' : ''}`
+      : `${countOf(problems.length, 'problem')}: ${toCounts(problems)}`,
     head: {
       cluster,
       namespace: call.namespace ?? 'all',
@@ -219,7 +222,11 @@ export default [
       }
       const words = (args.kind ?? '').split(',').flatMap((word) => word.trim() || []);
       const about = (await Promise.all(words.map(resolve))).map(toChecked);
-      return answerScan(about.length > 0 ? about : undefined, args.limit, call);
+      try {
+        return await answerScan(about.length > 0 ? about : undefined, args.limit, call);
+      } catch (thrown) {
+        throw await explainForbiddenList(toAppError(thrown), thrown, { ...call, resource: RESOURCES.pods });
+      }
     },
   }),
 ];
