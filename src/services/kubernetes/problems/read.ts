@@ -93,6 +93,14 @@ const toSurvivable = (thrown: unknown): AppError => {
 const WORDS: Readonly<Record<string, string>> = { FORBIDDEN: 'forbidden', UNSUPPORTED: 'not served' };
 const whyOf = ({ code }: AppError): string => WORDS[code] ?? 'unreadable';
 
+/** Cluster-wide kinds alone say nothing about workloads: where no other may be read, the refusal is the answer. */
+const throwIfShut = (parts: readonly Part[]): void => {
+  const namespaced = parts.filter(({ plural }) => RESOURCES[plural].namespaced);
+  const decisive = namespaced.length > 0 ? namespaced : parts;
+  const [first] = decisive;
+  if (first !== undefined && 'error' in first && decisive.every((part) => 'error' in part)) throw first.error;
+};
+
 /** @throws FORBIDDEN when not one of the kinds may be read */
 export const readSnapshot = async (client: KubernetesClient, kinds: readonly Plural[], options: ReadOptions): Promise<Reading> => {
   const wanted = [...new Set(kinds)];
@@ -113,8 +121,7 @@ export const readSnapshot = async (client: KubernetesClient, kinds: readonly Plu
     }
   });
   const failed = parts.flatMap((part) => ('error' in part ? [part] : []));
-  const [first] = failed;
-  if (first !== undefined && failed.length === parts.length) throw first.error;
+  throwIfShut(parts);
   for (const part of parts)
     if ('objects' in part && !part.isComplete)
       warnings.push(`Only the first ${MAX_OBJECTS} ${part.plural} were read: narrow with namespace.`);

@@ -40,7 +40,7 @@ const WORKLOADS: Readonly<Record<string, Plural>> = {
 };
 
 /** `deployment/web` as a ref. */
-export const parseRef = (text: string, namespace: string | undefined): Ref => {
+const parseRef = (text: string, namespace: string | undefined): Ref => {
   const at = text.indexOf('/');
   return { kind: text.slice(0, at), name: text.slice(at + 1), namespace };
 };

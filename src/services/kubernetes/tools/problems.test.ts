@@ -123,4 +123,14 @@ describe('kubernetes_find_problems with few rights', () => {
     await expect(shop.call('kubernetes_find_problems', {})).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await shop.close();
   });
+
+  it('names the namespaces that are allowed when all at once are not', async () => {
+    const shop = await openShop({ flags: { 'kubernetes.namespaces': ['shop'] } });
+    await expect(shop.call('kubernetes_find_problems', {})).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+      details: { allowedNamespaces: ['shop'] },
+    });
+    expect(itemsOf((await shop.call('kubernetes_find_problems', { namespace: 'shop' })).structured)).toHaveLength(3);
+    await shop.close();
+  });
 });
