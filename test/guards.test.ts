@@ -31,6 +31,17 @@ describe('the tree', () => {
     expect(tracked.filter((file) => file.endsWith('.ts') && file !== 'test/guards.test.ts' && /vi\.mock\(/.test(read(file)))).toEqual([]);
   });
 
+  it('locks the packages of every platform: `npm ci` refuses the whole file otherwise', () => {
+    type Locked = { optionalDependencies?: Record<string, string> };
+    const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) => {
+      const beside = path.slice(0, path.lastIndexOf('node_modules/'));
+      const isLocked = (name: string): boolean => [`${path}/`, beside, ''].some((from) => packages[`${from}node_modules/${name}`]);
+      return Object.keys(optionalDependencies).filter((name) => !isLocked(name));
+    });
+    expect(missing, 'node scripts/lock.ts adds them').toEqual([]);
+  });
+
   it('names no registry and no path of a machine', () => {
     const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, { resolved?: string }> };
     expect(Object.values(lock.packages).flatMap(({ resolved }) => resolved ?? [])).toEqual([]);

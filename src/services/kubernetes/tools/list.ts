@@ -7,6 +7,7 @@ import { toNameMatcher } from '../../../kit/match.ts';
 import { cursor, fieldSelector, fields, labelSelector, limit, namespace, sortBy } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
+import type { KubernetesClient } from '../client.ts';
 import { explainForbiddenList } from '../forbidden.ts';
 import { explainNamespace, type Kubernetes, openCluster } from '../kubernetes.ts';
 import type { ListCall } from '../list-call.ts';
@@ -58,6 +59,20 @@ const answerOne = async (call: ListCall): Promise<Answer> => {
   return VIEW_ANSWERS[call.view](call);
 };
 
+/** `all` and other categories of the API stand for the kinds in them. */
+const expandCategories = async (given: readonly string[], client: KubernetesClient, ctx: CallContext): Promise<readonly string[]> => {
+  const words = given.map((word) => word.trim()).filter((word) => word !== '');
+  const { groups } = await client.discovery(ctx);
+  const kinds = groups.flatMap(({ versions }) => versions[0]?.resources ?? []);
+  const expand = (word: string): readonly string[] => {
+    const members = kinds
+      .filter(({ categories, verbs }) => categories.includes(word.toLowerCase()) && verbs.includes('list'))
+      .map(resourceName);
+    return members.length > 0 ? members : [word];
+  };
+  return [...new Set(words.flatMap(expand))];
+};
+
 /** An empty list says why: no match, or no such namespace. */
 const explainEmpty = async (answer: Answer, call: ListCall, ctx: CallContext): Promise<Answer> => {
   const isEmpty = answer.list?.items.length === 0 && ctx.cursor === undefined && answer.empty === undefined;
@@ -83,10 +98,7 @@ export default [
     output,
     run: async (args, service, ctx) => {
       const { client, cluster } = await openCluster(service, args.cluster);
-      const words = args.kind
-        .split(',')
-        .map((word) => word.trim())
-        .filter((word) => word !== '');
+      const words = await expandCategories(args.kind.split(','), client, ctx);
       if (words.length === 0 || words.length > MAX_KINDS) {
         throw new AppError('INVALID_ARGUMENT', `Name between one and ${MAX_KINDS} kinds.`, {
           details: { argument: 'kind', limit: MAX_KINDS },

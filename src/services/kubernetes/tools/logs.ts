@@ -155,8 +155,10 @@ const toLineList = (streams: readonly Stream[], plan: Plan): Answer['list'] => {
     columns: ['AT', ...(isOne ? [] : ['FROM']), ...(hasRepeats ? ['REPEAT'] : []), 'TEXT'],
     items: placed.map(({ line, from }) => [line.at ?? '', ...(isOne ? [] : [from]), ...(hasRepeats ? [line.repeat] : []), line.text]),
     keep: 'last',
-    // With the server's own tail nobody knows how many lines there are.
-    ...(isPlain(plan) && plan.from === undefined ? { atLeast: placed.length } : { total: Math.max(matched, placed.length) }),
+    // With the server's own tail nobody knows how many lines there are, unless there were fewer than asked for.
+    ...(isPlain(plan) && plan.from === undefined && streams.some((stream) => stream.total >= plan.args.limit)
+      ? { atLeast: placed.length }
+      : { total: Math.max(matched, placed.length) }),
     ...(kept < matched ? { reason: 'limit' as const } : {}),
     narrow: 'Use grep, view=patterns or a shorter window before raising limit.',
   };
