@@ -1,6 +1,6 @@
 // The API server as a way to pods, Services and kubelets: `.../<name>:<port>/proxy/<path>`.
 import type { ResourceContext, ResourceHandler } from './context.ts';
-import { type JsonObject, objectsAt, textAt } from './json.ts';
+import { objectsAt, textAt } from './json.ts';
 import { askKubelet } from './kubelet.ts';
 import type { KubernetesObject } from './object.ts';
 import { askProgram } from './programs.ts';
@@ -54,26 +54,29 @@ const proxyPod: ResourceHandler = async (context) => {
   return askPod(context, pod, port === '' ? firstPort(pod) : Number(port));
 };
 
-/** The port of a Service by its name or number; none is needed when there is one only. */
-const choosePort = (service: KubernetesObject, wanted: string): number => {
-  const ports: readonly JsonObject[] = objectsAt(service, 'spec', 'ports');
-  if (wanted === '') return ports.length === 1 ? 0 : -1;
-  return ports.findIndex((port) => port['name'] === wanted || String(port['port']) === wanted);
+const unavailable = (message: string): StatusError => new StatusError(503, 'ServiceUnavailable', message);
+
+/** The name of a Service's port: a number stands for the port that has it, and of several ports one must be named. */
+const portName = (service: KubernetesObject, wanted: string): string => {
+  if (!/^[-+]?\d+$/.test(wanted)) return wanted;
+  const found = objectsAt(service, 'spec', 'ports').find((port) => port['port'] === Number(wanted));
+  if (found === undefined) throw unavailable(`no service port ${Number(wanted)} found for service "${service.metadata.name}"`);
+  return textAt(found, 'name');
 };
 
 const proxyService: ResourceHandler = async (context) => {
-  const { server, info } = context;
+  const { server, resource, info } = context;
   const { name, port } = targetOf(context, 'service');
   const service = server.store.get('services', info.namespace, name);
-  const backends =
-    service === undefined ? [] : backendsOf(service, server.store.all('pods', info.namespace)).filter(({ isReady }) => isReady);
-  if (service === undefined || backends.length === 0)
-    throw new StatusError(503, 'ServiceUnavailable', `no endpoints available for service "${name}"`);
-  const index = choosePort(service, port);
-  if (index === -1) throw new StatusError(503, 'ServiceUnavailable', `no service port "${port}" found for service "${name}"`);
+  const none = `no endpoints available for service "${name}"`;
+  // Without a number the server looks at the endpoints alone, so it does not tell that there is no such Service.
+  if (service === undefined) throw /^[-+]?\d+$/.test(port) ? notFound(resource, name) : unavailable(none);
+  const wanted = portName(service, port);
+  const backends = backendsOf(service, server.store.all('pods', info.namespace)).filter(({ isReady }) => isReady);
   const chosen = backends[Math.floor(server.clock() / 1000) % backends.length]?.pod;
-  const number = portsOf(service, chosen)[index]?.['port'];
-  if (chosen === undefined || typeof number !== 'number') throw unreachable('no port');
+  const index = objectsAt(service, 'spec', 'ports').findIndex((candidate) => textAt(candidate, 'name') === wanted);
+  const number = chosen === undefined ? undefined : portsOf(service, chosen)[index]?.['port'];
+  if (chosen === undefined || typeof number !== 'number') throw unavailable(none);
   return askPod(context, chosen, number);
 };
 
