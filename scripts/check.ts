@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 
 const CHECKS: readonly (readonly [string, string, readonly string[]])[] = [
-  ['format and lint', 'biome', ['ci', '.']],
+  ['format and lint', 'biome', ['ci', '--colors=off', '--max-diagnostics=20', '.']],
   ['types', 'tsc', ['-p', '.']],
   ['generated files', process.execPath, ['scripts/generate.ts', '--check']],
   ['build', 'rolldown', ['-c', '--logLevel', 'warn']],

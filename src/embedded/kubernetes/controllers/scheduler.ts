@@ -102,6 +102,7 @@ const scheduledCondition = (pod: KubernetesObject, now: number, message: string 
 
 /** Puts a pod on the node with the most room, or says in its status why it waits. */
 export const schedule = (cluster: Cluster, pod: KubernetesObject): KubernetesObject => {
+  if (textAt(pod, 'spec', 'schedulerName') !== 'default-scheduler') return pod;
   const nodes = cluster.store.all('nodes');
   const taken = takenOn(cluster.store.all('pods'));
   const judged = nodes.map((node) => {
