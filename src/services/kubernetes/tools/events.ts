@@ -73,10 +73,15 @@ const readAll = async (
 
 const refOf = ({ regarding }: KubeEvent): string => `${regarding.kind.toLowerCase()}/${regarding.name}`;
 
+/** What controllers put behind a name they make: hash and suffix, of letters and digits that spell no word. */
+const MADE = /-[bcdfghjklmnpqrstvwxz2456789]{5,10}\b/g;
+
 /** Names and numbers that differ between repeats of one message. */
 const toTemplate = ({ message, regarding }: KubeEvent): string =>
   message
+    .replace(/^\(combined from similar events\): /, '')
     .replaceAll(regarding.name, '<name>')
+    .replace(MADE, '')
     .replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}\b/g, '<uid>')
     .replace(/\b\d+(\.\d+)*(ms|s|m|h|Mi|Ki|Gi)?\b/g, '<n>');
 
@@ -139,7 +144,8 @@ export default [
     output,
     run: async (args, service, ctx): Promise<Answer> => {
       const { client, cluster } = await openCluster(service, args.cluster);
-      const { from, to } = parseWindow(args.since ?? '1h', 'now', ctx.now());
+      const now = ctx.now();
+      const { from, to } = parseWindow(args.since ?? '1h', 'now', now);
       if (args.fieldSelector !== undefined && args.name !== undefined) {
         throw new AppError('INVALID_ARGUMENT', 'Give either name or fieldSelector.', { details: { argument: 'fieldSelector' } });
       }
@@ -185,7 +191,7 @@ export default [
               },
             }
           : {}),
-        ...(ctx.now() - from > RETENTION_MS ? { warnings: ['Most clusters keep events for 1h only: what is older may be gone.'] } : {}),
+        ...(now - from > RETENTION_MS ? { warnings: ['Most clusters keep events for 1h only: what is older may be gone.'] } : {}),
         ...(items.length > 0 ? { untrusted: true } : {}),
       };
     },
