@@ -4,7 +4,7 @@ import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { z } from 'zod';
 import { type BenchCluster, LIGHT_TABLE } from './support/cluster.ts';
 import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
-import type { PeerClient } from './support/peers.ts';
+import { type PeerClient, toFailure } from './support/peers.ts';
 import { startServer } from './support/program.ts';
 import type { Measurement, PeerName, Row, Scene } from './support/rows.ts';
 import { inTurn, median, timed } from './support/statistics.ts';
@@ -48,7 +48,7 @@ const tryList = async (
     });
     return { text, words: `${toKb(Buffer.byteLength(text))}, ${toCount(countTokens(text))} tokens, ${toMs(time)}` };
   } catch (error) {
-    return { words: `fails: ${(error instanceof Error ? error.message : String(error)).slice(0, 120)}` };
+    return { words: toFailure(error) };
   } finally {
     await client.close();
   }

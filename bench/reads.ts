@@ -3,6 +3,7 @@
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import type { BenchCluster } from './support/cluster.ts';
 import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
+import { toFailure } from './support/peers.ts';
 import { startServer } from './support/program.ts';
 import type { Measurement, PeerName, Row, Scene } from './support/rows.ts';
 import { inTurn, median, timed } from './support/statistics.ts';
@@ -55,7 +56,7 @@ const askPeer = async (scene: Scene, cluster: BenchCluster, name: PeerName, ques
     const { time } = await inTurn({ time: () => timed(ask) }, { rounds: PEER_ROUNDS, warmUp: 1 });
     return `${toCount(countTokens(text))} tokens, ${toMs(median(time))}`;
   } catch (error) {
-    return `fails: ${(error instanceof Error ? error.message : String(error)).slice(0, 120)}`;
+    return toFailure(error);
   } finally {
     await client.close();
   }

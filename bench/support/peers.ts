@@ -40,6 +40,12 @@ export interface Peers {
   connect(name: PeerName, cluster: PeerCluster): Promise<PeerClient>;
 }
 
+/** Why a peer could not answer: the innermost of its reasons. */
+export const toFailure = (error: unknown): string => {
+  const message = error instanceof Error ? error.message : String(error);
+  return `fails: ${message.trim().split(': ').at(-1)?.slice(0, 100)}`;
+};
+
 const cacheFolder = (): string =>
   join(
     process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'),
@@ -94,7 +100,7 @@ export const installPeers = async (): Promise<Peers> => {
             await client.callTool({ name: tool, arguments: { ...given } }, undefined, { timeout: CALL_LIMIT_MS }),
           );
           const text = answer.content.map((part) => part.text ?? '').join('\n');
-          if (answer.isError === true) throw new Error(text.slice(0, 300));
+          if (answer.isError === true) throw new Error(text);
           return text;
         },
         close: () => client.close(),
