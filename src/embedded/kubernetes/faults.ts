@@ -128,20 +128,35 @@ const statusOf = (request: Request, fault: Extract<FaultResponse, { kind: 'statu
   return respondFailure(request, new StatusError(fault.code, fault.reason ?? reason, fault.message ?? message, details));
 };
 
+/** Answers that are to be cut, with the place where a listener leaves the means to do so. */
+const breakers = new WeakMap<Response, { breakOff?: () => void }>();
+
+/** Tells how to break the connection of an answer, which is done should the answer be one to be cut. */
+export const onCut = (response: Response, breakOff: () => void): void => {
+  const breaker = breakers.get(response);
+  if (breaker !== undefined) breaker.breakOff = breakOff;
+};
+
 /** The beginning of an answer whose connection then breaks. */
 const cut = async (response: Response, bytes: number): Promise<Response> => {
   const whole = new Uint8Array(await response.arrayBuffer());
+  const breaker: { breakOff?: () => void } = {};
   let isSent = false;
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => {
-      if (isSent) controller.error(new Error('the connection was cut on purpose'));
-      else controller.enqueue(whole.slice(0, bytes));
+      if (!isSent) controller.enqueue(whole.slice(0, bytes));
+      else if (breaker.breakOff === undefined) controller.error(new Error('the connection was cut on purpose'));
+      else breaker.breakOff();
       isSent = true;
     },
   });
   const headers = new Headers(response.headers);
   headers.delete('content-length');
-  return new Response(body, { status: response.status, headers });
+  // Chunked, so that the listener sends the beginning before it reads on.
+  headers.set('transfer-encoding', 'chunked');
+  const broken = new Response(body, { status: response.status, headers });
+  breakers.set(broken, breaker);
+  return broken;
 };
 
 const CHUNK = `${'{"metadata":{"name":"flood","namespace":"flood","labels":{"app":"flood"}},"spec":{},"status":{}},'.repeat(640)}\n`;

@@ -1,8 +1,9 @@
 // The socket: HTTP or HTTPS on 127.0.0.1. Streams (watches, followed logs) end when their client goes or the listener closes.
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { createAdaptorServer, type Http2Bindings, type HttpBindings } from '@hono/node-server';
 import { createCertificate } from './certificate.ts';
+import { onCut } from './faults.ts';
 
 export interface Listener {
   readonly url: string;
@@ -40,7 +41,12 @@ export const openListener = async (
   { port = 0, tls = false }: ListenerOptions,
 ): Promise<Listener> => {
   const identity = tls ? createIdentity() : undefined;
-  const common = { fetch: handle, overrideGlobalObjects: false };
+  const answer = async (request: Request, { outgoing }: HttpBindings | Http2Bindings): Promise<Response> => {
+    const response = await handle(request);
+    onCut(response, () => outgoing.socket?.destroySoon());
+    return response;
+  };
+  const common = { fetch: answer, overrideGlobalObjects: false };
   const server =
     identity === undefined
       ? createAdaptorServer(common)

@@ -1,10 +1,11 @@
-// What follows from the pods: endpoints of Services, budgets, quotas, the autoscaler's count, volumes of claims.
+// What follows from the pods: endpoints of Services, budgets, quotas, volumes of claims.
 import { suffixOf } from '../../shop.ts';
-import { at, isEqual, type JsonObject, numberAt, objectAt, objectsAt, textAt, textsAt, toTime } from '../json.ts';
+import { at, isEqual, type JsonObject, objectAt, objectsAt, textAt, textsAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { parseQuantity, toQuantity } from '../quantity.ts';
 import { backendsOf, portsOf, toEndpoint, toEndpointAddress } from '../shop/network.ts';
 import { budgetStatus } from '../shop/policies.ts';
+import { AUTOSCALERS, leadAutoscaler } from './autoscalers.ts';
 import { type Cluster, isEnded, ownerReferenceTo } from './cluster.ts';
 
 const SLICES = 'endpointslices.discovery.k8s.io';
@@ -100,51 +101,6 @@ const usedOf = (cluster: Cluster, quota: KubernetesObject): JsonObject => {
     return toQuantity(total, amount === 'cpu' ? 'decimal' : 'binary');
   };
   return Object.fromEntries(Object.keys(objectAt(quota, 'spec', 'hard')).map((name) => [name, count(name)]));
-};
-
-const AUTOSCALERS = 'horizontalpodautoscalers.autoscaling';
-/** How often the autoscaler looks. */
-const LOOK_EVERY = 15_000;
-
-/** Brings its target back to the number that the load asks for. */
-const leadAutoscaler = (cluster: Cluster, autoscaler: KubernetesObject): void => {
-  const reference = objectAt(autoscaler, 'spec', 'scaleTargetRef');
-  const desired = numberAt(autoscaler, 'status', 'desiredReplicas');
-  const target = cluster.store.get('deployments.apps', autoscaler.metadata.namespace ?? '', textAt(reference, 'name'));
-  if (target === undefined || textAt(reference, 'kind') !== 'Deployment' || desired === 0) return;
-  const wanted = Math.min(Math.max(desired, numberAt(autoscaler, 'spec', 'minReplicas')), numberAt(autoscaler, 'spec', 'maxReplicas'));
-  const current = numberAt(target, 'spec', 'replicas');
-  const changedAt = Math.max(
-    ...(target.metadata.managedFields ?? [])
-      .filter(({ manager }) => manager !== 'kube-controller-manager')
-      .map(({ time = '' }) => Date.parse(time)),
-    0,
-  );
-  if (current === wanted || current === 0) return;
-  if (cluster.now < changedAt + LOOK_EVERY) {
-    cluster.wakeAt(changedAt + LOOK_EVERY);
-    return;
-  }
-  const generation = (target.metadata.generation ?? 1) + 1;
-  cluster.update(
-    'deployments.apps',
-    { ...target, metadata: { ...target.metadata, generation }, spec: { ...objectAt(target, 'spec'), replicas: wanted } },
-    target,
-    'kube-controller-manager',
-    'scale',
-  );
-  cluster.note(autoscaler, {
-    reason: 'SuccessfulRescale',
-    message: `New size: ${wanted}; reason: Current number of replicas ${current > wanted ? 'above' : 'below'} Spec.MinReplicas`,
-    component: 'horizontal-pod-autoscaler',
-  });
-  const status = {
-    ...objectAt(autoscaler, 'status'),
-    lastScaleTime: toTime(cluster.now),
-    currentReplicas: current,
-    desiredReplicas: wanted,
-  };
-  cluster.updateStatus(AUTOSCALERS, autoscaler, status);
 };
 
 /** A claim is bound when a pod that uses it has a node. */
