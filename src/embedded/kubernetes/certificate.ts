@@ -1,5 +1,5 @@
 // X.509 certificates, written by hand in DER: for the shop's Ingress, and for the TLS listener.
-import { createECDH, createHash, createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createECDH, createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 
 export interface CertificateOptions {
   /** The key follows from this text alone. */
@@ -50,10 +50,18 @@ const OIDS = {
 
 const oid = (name: keyof typeof OIDS): Buffer => tagged(0x06, Buffer.from(OIDS[name], 'hex'));
 
-/** A positive INTEGER: a leading zero keeps the sign bit clear. */
-const integer = (content: Buffer): Buffer => tagged(0x02, (content[0] ?? 0) > 0x7f ? Buffer.concat([Buffer.from([0]), content]) : content);
+/** A positive INTEGER in its shortest form: a leading zero keeps the sign bit clear, and is there for nothing else. */
+const integer = (content: Buffer): Buffer => {
+  const start = content.findIndex((byte) => byte !== 0);
+  const digits = content.subarray(start === -1 ? content.length - 1 : start);
+  return tagged(0x02, (digits[0] ?? 0) > 0x7f ? Buffer.concat([Buffer.from([0]), digits]) : digits);
+};
 
-const utcTime = (time: number): Buffer => tagged(0x17, Buffer.from(`${new Date(time).toISOString().replace(/[-:T]/g, '').slice(2, 14)}Z`));
+/** Two digits tell the year until 2049, from then on four do (RFC 5280, 4.1.2.5). */
+const timeOf = (time: number): Buffer => {
+  const text = `${new Date(time).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
+  return text < '2050' ? tagged(0x17, Buffer.from(text.slice(2))) : tagged(0x18, Buffer.from(text));
+};
 
 const distinguishedName = (commonName: string): Buffer => sequence(set(sequence(oid('commonName'), tagged(0x0c, Buffer.from(commonName)))));
 
@@ -71,7 +79,13 @@ const extensions = ({ names, isAuthority = false }: CertificateOptions): Buffer 
     sequence(oid('subjectAltName'), octets(sequence(...names.map(alternativeName)))),
   );
 
-const pairOf = (seed: string): { publicPoint: Buffer; key: KeyObject } => {
+interface Pair {
+  readonly secret: Buffer;
+  readonly publicPoint: Buffer;
+  readonly key: KeyObject;
+}
+
+const pairOf = (seed: string): Pair => {
   const curve = createECDH('prime256v1');
   curve.setPrivateKey(createHash('sha256').update(`embedded certificate ${seed}`).digest());
   const publicPoint = curve.getPublicKey();
@@ -82,7 +96,34 @@ const pairOf = (seed: string): { publicPoint: Buffer; key: KeyObject } => {
     y: publicPoint.subarray(33).toString('base64url'),
     d: curve.getPrivateKey().toString('base64url'),
   };
-  return { publicPoint, key: createPrivateKey({ key: jwk, format: 'jwk' }) };
+  return { secret: curve.getPrivateKey(), publicPoint, key: createPrivateKey({ key: jwk, format: 'jwk' }) };
+};
+
+/** The order of the group of P-256. */
+const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+const toNumber = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+const toBytes = (number: bigint): Buffer => Buffer.from(number.toString(16).padStart(64, '0'), 'hex');
+
+/** The inverse modulo the order, which is a prime: the power of two less than it. */
+const inverse = (number: bigint): bigint => {
+  let [result, base] = [1n, number];
+  for (let exponent = ORDER - 2n; exponent > 0n; exponent >>= 1n) {
+    if (exponent & 1n) result = (result * base) % ORDER;
+    base = (base * base) % ORDER;
+  }
+  return result;
+};
+
+/** ECDSA with a nonce that follows from key and content: the same certificate is made again, which `crypto.sign` cannot do. */
+const signOf = (content: Buffer, secret: Buffer): Buffer => {
+  const nonce = toNumber(createHash('sha256').update(secret).update(content).digest()) % ORDER;
+  const curve = createECDH('prime256v1');
+  curve.setPrivateKey(toBytes(nonce));
+  const r = toNumber(curve.getPublicKey().subarray(1, 33)) % ORDER;
+  const digest = toNumber(createHash('sha256').update(content).digest());
+  const s = (inverse(nonce) * (digest + r * toNumber(secret))) % ORDER;
+  return sequence(integer(toBytes(r)), integer(toBytes(s)));
 };
 
 const toPem = (label: string, der: Buffer): string =>
@@ -91,7 +132,7 @@ const toPem = (label: string, der: Buffer): string =>
 /** A self-signed certificate with its key (ECDSA, P-256). */
 export const createCertificate = (options: CertificateOptions): Certificate => {
   const { seed, commonName, notBefore, notAfter } = options;
-  const { publicPoint, key } = pairOf(seed);
+  const { secret, publicPoint, key } = pairOf(seed);
   const algorithm = sequence(oid('ecdsaWithSha256'));
   const name = distinguishedName(commonName);
   const body = sequence(
@@ -99,11 +140,11 @@ export const createCertificate = (options: CertificateOptions): Certificate => {
     integer(createHash('sha256').update(`${seed}/${notBefore}`).digest().subarray(0, 16)),
     algorithm,
     name,
-    sequence(utcTime(notBefore), utcTime(notAfter)),
+    sequence(timeOf(notBefore), timeOf(notAfter)),
     name,
     sequence(sequence(oid('ecPublicKey'), oid('prime256v1')), bits(publicPoint)),
     explicit(3, extensions(options)),
   );
-  const certificate = sequence(body, algorithm, bits(sign('sha256', body, key)));
+  const certificate = sequence(body, algorithm, bits(signOf(body, secret)));
   return { certificate: toPem('CERTIFICATE', certificate), key: String(key.export({ type: 'pkcs8', format: 'pem' })) };
 };

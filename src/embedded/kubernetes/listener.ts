@@ -1,4 +1,5 @@
 // The socket: HTTP or HTTPS on 127.0.0.1. Streams (watches, followed logs) end when their client goes or the listener closes.
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer, type Http2Bindings, type HttpBindings } from '@hono/node-server';
@@ -26,7 +27,7 @@ const createIdentity = (): ReturnType<typeof createCertificate> => {
   const now = Date.now();
   const names = [HOST, 'localhost', 'kubernetes.default.svc'];
   return createCertificate({
-    seed: `listener/${now}`,
+    seed: randomUUID(),
     commonName: 'kube-apiserver',
     names,
     notBefore: now - 3_600_000,
