@@ -122,6 +122,8 @@ export const startTask = (
 const taskParams = z.looseObject({ taskId: z.string().min(1).max(200) });
 
 /** Registers tasks/get, tasks/update and tasks/cancel. */
+const SCHEMAS = { params: taskParams, result: z.looseObject({}) };
+
 export const registerTasks = (server: Server, exchange: (c: ServerContext) => Exchange): void => {
   const find = (c: ServerContext, id: string): { task: Task; tasks: Tasks } => {
     const { deps, caller, capabilities } = exchange(c);
@@ -134,8 +136,7 @@ export const registerTasks = (server: Server, exchange: (c: ServerContext) => Ex
     if (task === undefined) throw new ProtocolError(INVALID_PARAMS, 'Unknown task');
     return { task, tasks: deps.tasks };
   };
-  const schemas = { params: taskParams, result: z.looseObject({}) };
-  server.setRequestHandler('tasks/get', schemas, ({ taskId }, c) => {
+  server.setRequestHandler('tasks/get', SCHEMAS, ({ taskId }, c) => {
     const { task } = find(c, taskId);
     return {
       resultType: 'complete',
@@ -144,11 +145,11 @@ export const registerTasks = (server: Server, exchange: (c: ServerContext) => Ex
     };
   });
   // No tool of ours asks its user from within a task, so there is never an input to deliver: unknown keys are ignored, as the extension says.
-  server.setRequestHandler('tasks/update', schemas, ({ taskId }, c) => {
+  server.setRequestHandler('tasks/update', SCHEMAS, ({ taskId }, c) => {
     find(c, taskId);
     return { resultType: 'complete' };
   });
-  server.setRequestHandler('tasks/cancel', schemas, ({ taskId }, c) => {
+  server.setRequestHandler('tasks/cancel', SCHEMAS, ({ taskId }, c) => {
     const { task, tasks } = find(c, taskId);
     tasks.update(task, { status: 'cancelled' });
     task.controller.abort(new AppError('CANCELLED', 'The task was cancelled.'));

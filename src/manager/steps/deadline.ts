@@ -17,15 +17,17 @@ const toWaitMs = (args: Readonly<Record<string, unknown>>): number => {
   return 0;
 };
 
+const toLate = (ms: number): AppError =>
+  new AppError('DEADLINE_EXCEEDED', `No answer within ${formatDuration(ms)}.`, {
+    details: { after: formatDuration(ms), narrow: 'Ask for less: a namespace, a selector, a shorter window.' },
+  });
+
 export const deadline =
   ({ callMs, maxCallMs }: Pick<CallLimits, 'callMs' | 'maxCallMs'>, stopping: AbortSignal): Step<Call, FinalAnswer> =>
   async (call, next) => {
     const ms = Math.min(Math.max(callMs, toWaitMs(call.args)), maxCallMs + WAIT_MARGIN_MS);
     const controller = new AbortController();
-    const late = new AppError('DEADLINE_EXCEEDED', `No answer within ${formatDuration(ms)}.`, {
-      details: { after: formatDuration(ms), narrow: 'Ask for less: a namespace, a selector, a shorter window.' },
-    });
-    const timer = setTimeout(() => controller.abort(late), ms);
+    const timer = setTimeout(() => controller.abort(toLate(ms)), ms);
     const cancelled = (event?: Event): void => {
       const { reason } = event?.target instanceof AbortSignal ? event.target : call.request.signal;
       controller.abort(reason instanceof AppError ? reason : new AppError('CANCELLED', 'The call was cancelled.', { cause: reason }));
