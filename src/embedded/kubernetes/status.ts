@@ -76,6 +76,10 @@ const detailsOf = ({ group, resource }: GroupResource, name: string): StatusDeta
 
 export const badRequest = (message: string): StatusError => new StatusError(400, 'BadRequest', message);
 
+/** 403 of an admission plugin. */
+export const refusedByAdmission = (resource: GroupResource, name: string, why: string): StatusError =>
+  new StatusError(403, 'Forbidden', `${toQualified(resource)} "${name}" is forbidden: ${why}`, { details: detailsOf(resource, name) });
+
 export const unauthorized = (): StatusError => new StatusError(401, 'Unauthorized', 'Unauthorized');
 
 export const notFound = (resource: GroupResource, name: string): StatusError =>

@@ -18,7 +18,7 @@ export interface EventNote {
 }
 
 /** Events of the same cause within this time become one with a count. */
-const EVENT_WINDOW = 10 * MINUTE;
+const EVENT_WINDOW = 60 * MINUTE;
 
 export class Cluster {
   readonly store: ObjectStore;
@@ -132,7 +132,7 @@ export class Cluster {
           at(event, 'involvedObject', 'fieldPath') === fieldPath &&
           at(event, 'eventTime') === null,
       );
-    const isFresh = known !== undefined && this.now - Date.parse(textAt(known, 'lastTimestamp')) < Math.max(EVENT_WINDOW, 6 * EVENT_WINDOW);
+    const isFresh = known !== undefined && this.now - Date.parse(textAt(known, 'lastTimestamp')) < EVENT_WINDOW;
     if (known !== undefined && isFresh) {
       this.update('events', { ...known, count: numberAt(known, 'count') + 1, lastTimestamp: time }, known, component);
       return;

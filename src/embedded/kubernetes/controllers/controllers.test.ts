@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { at, isTrueAt, numberAt, objectsAt, textAt } from '../json.ts';
-import { ACCEPT, type Answer, type Bed, namesOf, openBed, rowsOf, TYPE } from '../testing.ts';
+import { ACCEPT, type Answer, type Bed, namesOf, openBed, rowsOf, statusOf, TYPE } from '../testing.ts';
 
 const SHOP = '/apis/apps/v1/namespaces/shop';
 const SECOND = 1000;
@@ -113,14 +113,39 @@ describe('a Deployment', () => {
 
   it('waits for nodes that can hold its pods', async () => {
     const bed = openBed();
-    const limits = { requests: { memory: '100Gi' }, limits: { memory: '100Gi' } };
-    const template = { spec: { containers: [{ name: 'email', resources: limits }] } };
-    await patch(bed, `${SHOP}/deployments/email`, { spec: { template } }, TYPE.strategic);
+    const resources = { requests: { memory: '100Gi' } };
+    const template = { metadata: { labels: { app: 'big' } }, spec: { containers: [{ name: 'main', image: 'big:1', resources }] } };
+    await bed.ask('/apis/apps/v1/namespaces/data/deployments', {
+      method: 'POST',
+      body: { metadata: { name: 'big' }, spec: { selector: { matchLabels: { app: 'big' } }, template } },
+    });
     await live(bed, 6);
-    const [pending = ''] = (await podsOf(bed, 'email')).find((row) => row[2] === 'Pending') ?? [];
-    expect(await messagesOf(bed, 'Pod', pending)).toEqual([
+    const { body } = await bed.ask('/api/v1/namespaces/data/events?fieldSelector=reason%3DFailedScheduling');
+    expect(objectsAt(body, 'items').map((event) => textAt(event, 'message'))).toEqual([
       '0/4 nodes are available: 4 Insufficient memory. preemption: 0/4 nodes are available: 4 No preemption victims found for incoming pod.',
     ]);
+  });
+});
+
+describe('a quota', () => {
+  it('refuses pods that no longer fit, to clients and to controllers', async () => {
+    const bed = openBed();
+    await patch(bed, '/api/v1/namespaces/shop/resourcequotas/shop', { spec: { hard: { pods: '20' } } });
+    await patch(bed, `${SHOP}/deployments/cart/scale`, { spec: { replicas: 6 } });
+    await live(bed, 60);
+    expect(await podsOf(bed, 'cart')).toHaveLength(3);
+    const spec = { containers: [{ name: 'main', image: 'tiny:1' }] };
+    const refused = await bed.ask('/api/v1/namespaces/shop/pods', { method: 'POST', body: { metadata: { name: 'one' }, spec } });
+    expect(statusOf(refused)).toEqual({
+      code: 403,
+      reason: 'Forbidden',
+      message: 'pods "one" is forbidden: exceeded quota: shop, requested: pods=1, used: pods=20, limited: pods=20',
+    });
+    const { body } = await bed.ask(`${SHOP}/replicasets?labelSelector=app.kubernetes.io%2Fname%3Dcart`);
+    const set = objectsAt(body, 'items').find((candidate) => numberAt(candidate, 'spec', 'replicas') === 6);
+    expect(objectsAt(set, 'status', 'conditions')[0]).toMatchObject({ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate' });
+    const { body: quota } = await bed.ask('/api/v1/namespaces/shop/resourcequotas/shop');
+    expect(at(quota, 'status', 'used', 'pods')).toBe('20');
   });
 });
 

@@ -1,10 +1,12 @@
 // New pods from a template, as the controllers of workloads make them.
 import { suffixOf } from '../../shop.ts';
 import { withDefaults } from '../defaults.ts';
-import { isObject, type JsonObject, objectAt, textsAt } from '../json.ts';
+import { isObject, type JsonObject, objectAt, textAt, textsAt, timeAt } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { admitPod } from '../pod-admission.ts';
 import { qosClassOf } from '../pod-status.ts';
+import { quotaFault } from '../quota.ts';
+import { refusedByAdmission } from '../status.ts';
 import { type Cluster, ownerReferenceTo } from './cluster.ts';
 
 export interface PodRecipe {
@@ -17,8 +19,24 @@ export interface PodRecipe {
   readonly spec?: JsonObject;
 }
 
-/** Creates a pod and tells of it; admission adds its part. */
-export const makePod = (cluster: Cluster, { owner, template, component, name, labels = {}, spec = {} }: PodRecipe): KubernetesObject => {
+/** How often a controller tells that it cannot create a pod. */
+const COMPLAINT_PACE = 30_000;
+
+const noteFailure = (cluster: Cluster, owner: KubernetesObject, component: string, fault: string): void => {
+  cluster.wakeAt(cluster.now + COMPLAINT_PACE);
+  const isTold = cluster.store
+    .all('events', owner.metadata.namespace)
+    .some(
+      (event) =>
+        textAt(event, 'involvedObject', 'uid') === owner.metadata.uid &&
+        textAt(event, 'reason') === 'FailedCreate' &&
+        cluster.now - (timeAt(event, 'lastTimestamp') ?? 0) < COMPLAINT_PACE,
+    );
+  if (!isTold) cluster.note(owner, { type: 'Warning', reason: 'FailedCreate', message: `Error creating: ${fault}`, component });
+};
+
+/** Creates a pod and tells of it; admission adds its part, or refuses it: then the refusal is given back. */
+export const makePod = (cluster: Cluster, { owner, template, component, name, labels = {}, spec = {} }: PodRecipe): string | undefined => {
   const namespace = owner.metadata.namespace ?? '';
   const generateName = `${owner.metadata.name}-`;
   const metadata = objectAt(template, 'metadata');
@@ -39,6 +57,12 @@ export const makePod = (cluster: Cluster, { owner, template, component, name, la
   };
   const complete = withDefaults(plain);
   const admitted = withDefaults(admitPod(complete, cluster.store.all('limitranges', namespace)));
+  const fault = quotaFault(cluster.store, 'pods', admitted);
+  if (fault !== undefined) {
+    const { message } = refusedByAdmission({ group: '', resource: 'pods' }, admitted.metadata.name, fault);
+    noteFailure(cluster, owner, component, message);
+    return message;
+  }
   const pod = cluster.create(
     'pods',
     { ...admitted, status: { phase: 'Pending', qosClass: qosClassOf(admitted) } },
@@ -53,7 +77,7 @@ export const makePod = (cluster: Cluster, { owner, template, component, name, la
         : `Created pod: ${pod.metadata.name}`,
     component,
   });
-  return pod;
+  return undefined;
 };
 
 /** Asks a pod to end, as a controller's DELETE does. */

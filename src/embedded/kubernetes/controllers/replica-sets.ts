@@ -1,5 +1,5 @@
 // ReplicaSets: as many pods as wanted.
-import { at, type JsonObject, numberAt, objectAt, objectsAt, timeAt } from '../json.ts';
+import { at, type JsonObject, numberAt, objectAt, objectsAt, timeAt, toTime } from '../json.ts';
 import { toLabelSelector } from '../label-selector.ts';
 import type { KubernetesObject } from '../object.ts';
 import { type Cluster, isEnded, isEnding, isReady } from './cluster.ts';
@@ -19,7 +19,17 @@ const byDispensability = (left: KubernetesObject, right: KubernetesObject): numb
   return (timeAt(right, 'metadata', 'creationTimestamp') ?? 0) - (timeAt(left, 'metadata', 'creationTimestamp') ?? 0);
 };
 
-const statusOf = (set: KubernetesObject, pods: readonly KubernetesObject[]): JsonObject => {
+/** The condition that tells of a pod that could not be made; its words stay until it can. */
+const conditionsOf = (cluster: Cluster, set: KubernetesObject, fault: string | undefined): JsonObject[] => {
+  const conditions = [...objectsAt(set, 'status', 'conditions')];
+  const others = conditions.filter((condition) => condition['type'] !== 'ReplicaFailure');
+  if (fault === undefined) return others;
+  if (others.length < conditions.length) return conditions;
+  const failure = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: fault };
+  return [...conditions, { ...failure, lastTransitionTime: toTime(cluster.now) }];
+};
+
+const statusOf = (cluster: Cluster, set: KubernetesObject, pods: readonly KubernetesObject[], fault: string | undefined): JsonObject => {
   const selector = toLabelSelector(
     at(set, 'spec', 'template', 'metadata', 'labels') === undefined
       ? undefined
@@ -27,13 +37,13 @@ const statusOf = (set: KubernetesObject, pods: readonly KubernetesObject[]): Jso
   );
   const labelled = pods.filter((pod) => selector.matches(pod.metadata.labels ?? {})).length;
   const ready = pods.filter(isReady).length;
-  const conditions = objectsAt(set, 'status', 'conditions');
+  const conditions = conditionsOf(cluster, set, fault);
   return {
     replicas: pods.length,
     ...(labelled === 0 ? {} : { fullyLabeledReplicas: labelled }),
     ...(ready === 0 ? {} : { readyReplicas: ready, availableReplicas: ready }),
     observedGeneration: set.metadata.generation ?? 1,
-    ...(conditions.length === 0 ? {} : { conditions: [...conditions] }),
+    ...(conditions.length === 0 ? {} : { conditions }),
   };
 };
 
@@ -41,9 +51,10 @@ export const leadReplicaSet = (cluster: Cluster, set: KubernetesObject): void =>
   if (isEnding(set)) return;
   const wanted = numberAt(set, 'spec', 'replicas');
   const pods = activePods(cluster, set);
-  for (let missing = wanted - pods.length; missing > 0; missing -= 1)
-    makePod(cluster, { owner: set, template: objectAt(set, 'spec', 'template'), component: COMPONENT });
+  let fault: string | undefined;
+  for (let missing = wanted - pods.length; missing > 0 && fault === undefined; missing -= 1)
+    fault = makePod(cluster, { owner: set, template: objectAt(set, 'spec', 'template'), component: COMPONENT });
   for (const pod of pods.toSorted(byDispensability).slice(0, Math.max(0, pods.length - wanted))) endPod(cluster, pod, set, COMPONENT);
   const current = cluster.store.get(REPLICA_SETS, set.metadata.namespace ?? '', set.metadata.name);
-  if (current !== undefined) cluster.updateStatus(REPLICA_SETS, current, statusOf(current, activePods(cluster, current)));
+  if (current !== undefined) cluster.updateStatus(REPLICA_SETS, current, statusOf(cluster, current, activePods(cluster, current), fault));
 };

@@ -2,11 +2,11 @@
 import { suffixOf } from '../../shop.ts';
 import { at, isEqual, type JsonObject, objectAt, objectsAt, textAt, textsAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
-import { parseQuantity, toQuantity } from '../quantity.ts';
+import { usedOf } from '../quota.ts';
 import { backendsOf, portsOf, toEndpoint, toEndpointAddress } from '../shop/network.ts';
 import { budgetStatus } from '../shop/policies.ts';
 import { AUTOSCALERS, leadAutoscaler } from './autoscalers.ts';
-import { type Cluster, isEnded, ownerReferenceTo } from './cluster.ts';
+import { type Cluster, ownerReferenceTo } from './cluster.ts';
 
 const SLICES = 'endpointslices.discovery.k8s.io';
 const TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
@@ -85,24 +85,6 @@ const leadBudget = (cluster: Cluster, budget: KubernetesObject): void => {
   cluster.updateStatus(BUDGETS, budget, { ...status, conditions: [isSame && before !== undefined ? before : (after ?? {})] });
 };
 
-/** What a quota counts: pods, objects and the amounts of containers. */
-const usedOf = (cluster: Cluster, quota: KubernetesObject): JsonObject => {
-  const pods = cluster.store.all('pods', quota.metadata.namespace ?? '').filter((pod) => !isEnded(pod));
-  const containers = pods.flatMap((pod) => [
-    ...objectsAt(pod, 'spec', 'containers'),
-    ...objectsAt(pod, 'spec', 'initContainers').filter((container) => container['restartPolicy'] === 'Always'),
-  ]);
-  const count = (name: string): string => {
-    if (name === 'pods' || name === 'count/pods') return String(pods.length);
-    const found = /^(requests|limits)\.(cpu|memory)$/.exec(name);
-    if (found === null) return String(cluster.store.all(name.replace(/^count\//, ''), quota.metadata.namespace ?? '').length);
-    const [, kind = '', amount = ''] = found;
-    const total = containers.reduce((sum, container) => sum + (parseQuantity(textAt(container, 'resources', kind, amount) || '0') || 0), 0);
-    return toQuantity(total, amount === 'cpu' ? 'decimal' : 'binary');
-  };
-  return Object.fromEntries(Object.keys(objectAt(quota, 'spec', 'hard')).map((name) => [name, count(name)]));
-};
-
 /** A claim is bound when a pod that uses it has a node. */
 const leadClaim = (cluster: Cluster, claim: KubernetesObject): void => {
   if (textAt(claim, 'status', 'phase') !== 'Pending') return;
@@ -149,7 +131,7 @@ export const leadDependents = (cluster: Cluster): void => {
   for (const service of cluster.store.all('services')) leadService(cluster, service);
   for (const budget of cluster.store.all(BUDGETS)) leadBudget(cluster, budget);
   for (const quota of cluster.store.all('resourcequotas')) {
-    const status = { hard: objectAt(quota, 'spec', 'hard'), used: usedOf(cluster, quota) };
+    const status = { hard: objectAt(quota, 'spec', 'hard'), used: usedOf(cluster.store, quota) };
     if (isChanged(status, quota)) cluster.updateStatus('resourcequotas', quota, status);
   }
   for (const autoscaler of cluster.store.all(AUTOSCALERS)) leadAutoscaler(cluster, autoscaler);

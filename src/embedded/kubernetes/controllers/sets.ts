@@ -150,7 +150,7 @@ export const leadDaemonSet = (cluster: Cluster, set: KubernetesObject): void => 
   const nodes = cluster.store.all('nodes').filter((node) => isEligible(node, set));
   const pods = cluster.ownedBy('pods', set).filter((pod) => !isEnded(pod));
   for (const node of nodes) {
-    if (pods.some((pod) => textAt(pod, 'spec', 'nodeName') === node.metadata.name || nodeAffinity(pod) === node.metadata.name)) continue;
+    if (pods.some((pod) => textAt(pod, 'spec', 'nodeName') === node.metadata.name)) continue;
     makePod(cluster, {
       owner: set,
       template: templateOf(set),
@@ -171,8 +171,6 @@ export const leadDaemonSet = (cluster: Cluster, set: KubernetesObject): void => 
   if (live !== undefined)
     cluster.updateStatus(DAEMON_SETS, live, daemonStatus(live, nodes.length, cluster.ownedBy('pods', live), revision));
 };
-
-const nodeAffinity = (pod: KubernetesObject): string => textAt(pod, 'spec', 'nodeName');
 
 const daemonStatus = (set: KubernetesObject, desired: number, pods: readonly KubernetesObject[], revision: string): JsonObject => {
   const live = pods.filter((pod) => !isEnded(pod));

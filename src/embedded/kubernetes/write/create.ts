@@ -3,9 +3,10 @@ import { readValue, toTypedObject, validateName } from '../body.ts';
 import type { ResourceContext, ResourceHandler } from '../context.ts';
 import { isObject, objectAt, objectsAt, textAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
+import { quotaFault } from '../quota.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../resources.ts';
 import { REVIEWS } from '../reviews.ts';
-import { alreadyExists, badRequest, methodNotAllowed, notFound, StatusError } from '../status.ts';
+import { alreadyExists, badRequest, methodNotAllowed, notFound, refusedByAdmission, StatusError } from '../status.ts';
 import { validateObject } from '../validate.ts';
 import { toCoreEvent } from '../views.ts';
 import { answerObject, commitCreated, refuseView } from './commit.ts';
@@ -107,9 +108,15 @@ export const createObject: ResourceHandler = async (context) => {
   const created = withEstablishment(context, withServiceAddress(context, object));
   validateName(resource.group, resource.kind, created.metadata.name);
   validateObject(resource, created);
+  refuseExcess(context, created);
   refuseTwice(resource, server.store.get(resource.storage, created.metadata.namespace ?? '', created.metadata.name));
   const result = commitCreated(context, created, isForeignEvent ? given : written);
   return answerObject(context, result, 201);
+};
+
+const refuseExcess = ({ server, resource }: ResourceContext, object: KubernetesObject): void => {
+  const fault = quotaFault(server.store, resource.storage, object);
+  if (fault !== undefined) throw refusedByAdmission(resource, object.metadata.name, fault);
 };
 
 const refuseTwice = (resource: ResourceContext['resource'], existing: KubernetesObject | undefined): void => {
