@@ -1,10 +1,8 @@
 // The server's own configuration keys. Every service owns its section; config/load.ts joins them.
 
 import { z } from 'zod';
+import { described, names, section } from '../kit/config.ts';
 
-const described = <Schema extends z.ZodType>(schema: Schema, env: string, description: string): Schema => schema.meta({ env, description });
-const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
-const names = (env: string, description: string) => described(z.array(z.string().min(1)).default([]), env, description);
 const paths = (family: string) =>
   z
     .record(z.string(), z.string().startsWith('/'))

@@ -1,0 +1,19 @@
+// How a room declares its configuration keys: a schema, the environment variable, and words for the reference.
+
+import { z } from 'zod';
+
+/** A key with its environment variable and its description. */
+export const described = <Schema extends z.ZodType>(schema: Schema, env: string, description: string): Schema =>
+  schema.meta({ env, description });
+
+/** A group of keys; an absent group has all its defaults. */
+export const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
+
+/** A list of names; from the environment it is divided by commas. */
+export const names = (env: string, description: string) => described(z.array(z.string().min(1)).default([]), env, description);
+
+/**
+ * A secret value, or a reference to one (`file:/path`, `kubernetes:namespace/name/key`, `vault:path#field`).
+ * It is masked wherever it reappears and printed by nothing. `<env>_FILE` names a file that holds it.
+ */
+export const secret = (env: string, description: string) => z.string().min(1).optional().meta({ env, description, secret: true });
