@@ -13,8 +13,8 @@ export interface HttpExchange {
   readonly caller: Caller;
   /** Peer address of the socket. */
   readonly address: string;
-  /** The sockets beneath, for transports that need them (legacy SSE). */
-  readonly node?: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
+  /** The sockets beneath: bodies are read from them, and legacy SSE writes to them. */
+  readonly node: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 }
 
 /** The error shape of every HTTP answer that is not the protocol's own. */

@@ -84,10 +84,10 @@ export interface CallEngine {
 const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [logCall(deps), permit(), deadline(deps.limits, deps.stopping)];
 const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [redact(deps.mask)];
 
-const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: string, deps: CallDeps): unknown => {
+const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: () => string, deps: CallDeps): unknown => {
   const token = args['cursor'];
   if (typeof token !== 'string') return undefined;
-  const opened = deps.sealer.open('cursor', binding, token, deps.now());
+  const opened = deps.sealer.open('cursor', binding(), token, deps.now());
   if ('value' in opened) return opened.value;
   const { cursor: _, ...restart } = args;
   if (opened.refused === 'expired') throw new AppError('CURSOR_EXPIRED', 'This cursor is too old.', { details: { restart } });
@@ -152,7 +152,7 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   const prepare = async (request: CallRequest, { tool, service }: Owned): Promise<Call> => {
     const live = await deps.manager.service(service);
     const args = live.parseArguments(tool.name, request.args);
-    const binding = toCursorBinding(request, args);
+    const binding = (): string => toCursorBinding(request, args);
     const ctx = toContext(request, openCursor(request, args, binding, deps));
     return {
       request,
@@ -160,7 +160,7 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
       service,
       args,
       ctx,
-      sealCursor: (state) => deps.sealer.seal('cursor', binding, state, deps.now() + CURSOR_LIFE_MS),
+      sealCursor: (state) => deps.sealer.seal('cursor', binding(), state, deps.now() + CURSOR_LIFE_MS),
     };
   };
 

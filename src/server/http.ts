@@ -43,9 +43,9 @@ const createFetch = ({
   anonymous,
   report,
   ...options
-}: HttpOptions): ((request: Request, node?: HttpExchange['node']) => Promise<Response>) => {
+}: HttpOptions): ((request: Request, node: HttpExchange['node']) => Promise<Response>) => {
   const handle = compose<HttpExchange, Response>(httpPipeline(options), async (exchange) => {
-    const path = toPath(exchange.url.pathname, exchange.node?.incoming.url);
+    const path = toPath(exchange.url.pathname, exchange.node.incoming.url);
     const route = routes.table.get(path);
     if (route === undefined) return routes.hint(path);
     const handler = route[exchange.request.method];
@@ -60,15 +60,15 @@ const createFetch = ({
   };
   return async (request, node) => {
     const url = new URL(request.url);
-    const path = toPath(url.pathname, node?.incoming.url);
+    const path = toPath(url.pathname, node.incoming.url);
     const exchange: HttpExchange = {
       request,
       url,
       route: routes.table.has(path) ? path : undefined,
       requestId: '',
       caller: anonymous,
-      address: node?.incoming.socket.remoteAddress ?? '',
-      ...(node === undefined ? {} : { node }),
+      address: node.incoming.socket.remoteAddress ?? '',
+      node,
     };
     return handle(exchange).catch((thrown: unknown) => refuse(thrown, exchange));
   };
@@ -89,9 +89,22 @@ const listen = (server: Server, host: string, port: number): Promise<AddressInfo
   });
 
 /** Listens; resolves when connections are taken. */
+/**
+ * The adapter writes its own light responses without building a web stream; `Response.json` would still make a heavy one,
+ * and it is how the protocol library answers.
+ */
+const lightenJson = (): void => {
+  Response.json = (data, init) => {
+    const headers = new Headers(init?.headers);
+    if (!headers.has('content-type')) headers.set('content-type', 'application/json');
+    return new Response(JSON.stringify(data), { ...init, headers });
+  };
+};
+
 export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const fetch = createFetch(options);
-  const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), { overrideGlobalObjects: false });
+  const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), { overrideGlobalObjects: true });
+  lightenJson();
   const server = createServer(
     { requestTimeout: options.readTimeoutMs, headersTimeout: options.readTimeoutMs, keepAliveTimeout: options.idleTimeoutMs },
     (incoming, outgoing) => void listener(incoming, outgoing),

@@ -56,7 +56,7 @@ const parseBody = async (exchange: HttpExchange, limit: number): Promise<{ body:
   }
   let text: string;
   try {
-    text = await readBody(exchange.request, limit);
+    text = await readBody(exchange, limit);
   } catch (thrown) {
     if (thrown instanceof AppError) return { refusal: toErrorResponse(thrown, { connection: 'close' }) };
     throw thrown;
@@ -182,7 +182,6 @@ export const legacySse = (
 ): { readonly stream: Route; readonly message: Route; close(): Promise<void> } => {
   const streams = createStreamStore<SSEServerTransport>(maxStreams, (transport) => transport.close());
   const get: Handle = async (exchange) => {
-    if (exchange.node === undefined) throw new AppError('UNSUPPORTED', 'This transport needs a socket.');
     const { SSEServerTransport: Transport } = await import('@modelcontextprotocol/server-legacy/sse');
     const transport = new Transport(messagePath, exchange.node.outgoing);
     streams.add(transport.sessionId, exchange.caller.id, transport);
@@ -194,7 +193,7 @@ export const legacySse = (
   };
   const post: Handle = async (exchange) => {
     const id = exchange.url.searchParams.get('sessionId');
-    if (id === null || exchange.node === undefined)
+    if (id === null)
       return toErrorResponse(
         new AppError('INVALID_ARGUMENT', 'The query parameter sessionId is required.', { details: { argument: 'sessionId' } }),
       );
