@@ -15,11 +15,12 @@ import { createLogger } from './logging/logger.ts';
 import { type CallEngine, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
 import { createManager, type Manager, type ServiceEntry } from './manager/manager.ts';
-import { type Selection, selectTools } from './manager/profiles.ts';
+import type { Selection } from './manager/profiles.ts';
 import { createConfirmations } from './mcp/confirm.ts';
-import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
+import { createServerFactory, type McpDeps } from './mcp/server.ts';
+import { createSurfaces, type Surface } from './mcp/surfaces.ts';
 import { createTasks } from './mcp/tasks.ts';
-import { createWireTables } from './mcp/wire.ts';
+import { openPolicy } from './policy/open.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
@@ -36,7 +37,7 @@ export interface App {
   /** Services with routes of their own. */
   readonly serviceNames: readonly string[];
   /** The view of a service route, the aggregate or profiles. */
-  surface(profiles: readonly string[]): Surface;
+  surface(profiles: readonly string[], caller?: Caller): Surface;
   /** The caller on transports without credentials. */
   readonly local: Caller;
   openHttp(options?: { port?: number }): Promise<HttpDoor>;
@@ -110,11 +111,10 @@ const createDirectory = (manager: Manager, selection: Selection, config: Config)
     );
     return lists.flat() satisfies ClusterStatus[];
   },
-  hidden: () => [...selection.hidden].map(([tool, why]) => ({ tool, why })),
+  hidden: () => [...selection.hidden].map(([tool, { why }]) => ({ tool, why })),
   serviceNames: () => manager.catalogues.map(({ name }) => name),
 });
 
-const MAX_SURFACES = 64;
 /** After the grace time, what was cancelled may still say so. */
 const LAST_WORDS_MS = 1000;
 
@@ -148,6 +148,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
     resourceUpdated: (uri) => bus.publish({ kind: 'resource_updated', uri }),
   };
+  const policy = await openPolicy({ ...config.security, logger, onChange: () => notify.listChanged('tools') });
   const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn, notify };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
@@ -167,6 +168,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     limits,
     stopping: stopping.signal,
     mask: redactor.mask,
+    policy: policy.current,
     directory: ({ selection }) => createDirectory(manager, selection, config),
     ...(mode === 'read'
       ? {}
@@ -193,32 +195,22 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     bus,
     confirmations: createConfirmations(sealer, now),
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
-    toCaller: (c) => (c?.http?.authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
+    toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
+    isPrivate: policy.current().hasRules,
     report,
   };
-  const surfaces = new Map<string, Surface>();
-  const buildSurface = (profiles: readonly string[]): Surface => {
-    const selection = selectTools(manager.catalogues, {
-      profiles,
-      mode,
-      enabledTools: config.enableDisable.enabledTools,
-      disabledTools: config.enableDisable.disabledTools,
-      capabilities: new Set(),
-    });
-    return {
-      selection,
-      tables: createWireTables(manager.catalogues, selection, { form: config.definitions.form, manyClusters: clusters > 1 }),
-    };
-  };
-  const surface = (profiles: readonly string[]): Surface => {
-    const key = profiles.join(',');
-    const known = surfaces.get(key) ?? buildSurface(profiles);
-    // Profiles come from requests too: only those that exist get here, but their combinations must not pile up.
-    if (surfaces.size < MAX_SURFACES) surfaces.set(key, known);
-    return known;
-  };
+  const surfaces = createSurfaces({
+    catalogues: manager.catalogues,
+    mode,
+    enabledTools: config.enableDisable.enabledTools,
+    disabledTools: config.enableDisable.disabledTools,
+    capabilities: new Set(),
+    form: config.definitions.form,
+    manyClusters: clusters > 1,
+    policy: policy.current,
+  });
   // An unknown profile stops the start.
-  surface(config.profiles);
+  surfaces(config.profiles, local);
   const serviceNames = manager.catalogues.map(({ name }) => name);
   const doors: { close(): Promise<void> }[] = [];
   const httpDoors: HttpDoor[] = [];
@@ -234,7 +226,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       logger,
       manager,
       bus,
-      surface,
+      surfaces,
       mcpDeps,
       serviceNames,
       local,
@@ -260,12 +252,15 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     manager,
     calls,
     serviceNames,
-    surface,
+    surface: (profiles, caller = local) => surfaces(profiles, caller),
     local,
     openHttp,
     async openStdio() {
       const { openStdio } = await import('./server/stdio.ts');
-      const door = openStdio(createServerFactory(surface(config.profiles), mcpDeps), report);
+      const door = openStdio(
+        createServerFactory((caller) => surfaces(config.profiles, caller), mcpDeps),
+        report,
+      );
       doors.push(door);
       return door;
     },
@@ -275,6 +270,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       tasks.close();
       await within(LAST_WORDS_MS, Promise.allSettled(httpDoors.map((door) => door.drain())));
       await Promise.allSettled(doors.map((door) => door.close()));
+      policy.close();
       await manager.shutdown();
     },
   };

@@ -4,7 +4,8 @@ import type { ServerEventBus } from '@modelcontextprotocol/server';
 import { isLoopback, parseAddress } from './config/server.ts';
 import type { Caller, Logger } from './kit/context.ts';
 import type { Manager } from './manager/manager.ts';
-import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
+import { createServerFactory, type McpDeps } from './mcp/server.ts';
+import type { Surfaces } from './mcp/surfaces.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
 import { type HttpDoor, openHttp } from './server/http.ts';
 import { createRoutes } from './server/routes.ts';
@@ -16,7 +17,7 @@ export interface HttpDoorDeps {
   readonly logger: Logger;
   readonly manager: Manager;
   readonly bus: ServerEventBus;
-  readonly surface: (profiles: readonly string[]) => Surface;
+  readonly surfaces: Surfaces;
   readonly mcpDeps: McpDeps;
   readonly serviceNames: readonly string[];
   readonly local: Caller;
@@ -30,7 +31,7 @@ export const openHttpDoor = async ({
   logger,
   manager,
   bus,
-  surface,
+  surfaces,
   mcpDeps,
   serviceNames,
   local,
@@ -43,8 +44,13 @@ export const openHttpDoor = async ({
     mode: server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode,
     legacySessions: server.legacySessions,
     services: [...serviceNames, 'aggregate'],
-    factoryFor: (service) => createServerFactory(surface([service === 'aggregate' ? 'all' : service]), mcpDeps),
-    profileFactory: (profile) => createServerFactory(surface(profile === null ? config.profiles : profile.split(',')), mcpDeps),
+    factoryFor: (service) => createServerFactory((caller) => surfaces([service === 'aggregate' ? 'all' : service], caller), mcpDeps),
+    profileFactory: (profile) => {
+      const profiles = profile === null ? config.profiles : profile.split(',');
+      // An unknown profile is refused with the request that names it.
+      surfaces(profiles, local);
+      return createServerFactory((caller) => surfaces(profiles, caller), mcpDeps);
+    },
     paths: { sse: server.ssePaths, http: server.httpPaths, streamable: server.streamableHttpPaths },
     bus,
     maxBodyBytes: server.maxBodyBytes,

@@ -3,17 +3,20 @@
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
-import { serverConfig } from './config/server.ts';
+import { securityKeys, serverConfig } from './config/server.ts';
 import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
+import { section } from './kit/config.ts';
 import { AppError } from './kit/errors.ts';
 import type { ServiceDefinition } from './kit/service.ts';
+import { policyKeys } from './policy/config.ts';
 import { type ServiceSlot, services } from './services/index.ts';
 
 export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
-const configShape = { ...serverConfig, ...serviceShape };
+const ownShape = { ...serverConfig, security: section({ ...securityKeys, ...policyKeys }) };
+const configShape = { ...ownShape, ...serviceShape };
 
-export type ServerConfig = z.infer<z.ZodObject<typeof serverConfig>>;
+export type ServerConfig = z.infer<z.ZodObject<typeof ownShape>>;
 export type Config = ServerConfig & Readonly<Record<string, unknown>>;
 
 export interface Settings {

@@ -12,6 +12,26 @@ const paths = (family: string) =>
 export const MODES = ['stdio', 'sse', 'http', 'streamable-http'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** Joined with the keys of other rooms that stand in this section. */
+export const securityKeys = {
+  allowUnauthenticated: described(
+    z.boolean().default(false),
+    'MCP_ALLOW_UNAUTHENTICATED',
+    'Consent to a listener on a non-loopback address that anyone may use.',
+  ),
+  allowWrites: described(z.boolean().default(false), 'MCP_ALLOW_WRITES', 'Offer tools that change state.'),
+  allowDestructive: described(z.boolean().default(false), 'MCP_ALLOW_DESTRUCTIVE', 'Offer delete, drain and exec too; needs allowWrites.'),
+  signingKey: z.string().min(32).optional().meta({
+    env: 'MCP_SIGNING_KEY',
+    secret: true,
+    description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.',
+  }),
+  approval: section({
+    write: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_WRITE', 'How a write plan is approved.'),
+    delete: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_DELETE', 'How a delete plan is approved.'),
+  }),
+} as const;
+
 export const serverConfig = {
   server: section({
     mode: described(z.enum(MODES).optional(), 'MCP_MODE', 'Transport. Default stdio, or sse when an address is given.'),
@@ -52,28 +72,6 @@ export const serverConfig = {
       'Least severe level that is written.',
     ),
     json: described(z.boolean().default(false), 'MCP_LOG_JSON', 'JSON lines instead of text.'),
-  }),
-  security: section({
-    allowUnauthenticated: described(
-      z.boolean().default(false),
-      'MCP_ALLOW_UNAUTHENTICATED',
-      'Consent to a listener on a non-loopback address that anyone may use.',
-    ),
-    allowWrites: described(z.boolean().default(false), 'MCP_ALLOW_WRITES', 'Offer tools that change state.'),
-    allowDestructive: described(
-      z.boolean().default(false),
-      'MCP_ALLOW_DESTRUCTIVE',
-      'Offer delete, drain and exec too; needs allowWrites.',
-    ),
-    signingKey: z.string().min(32).optional().meta({
-      env: 'MCP_SIGNING_KEY',
-      secret: true,
-      description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.',
-    }),
-    approval: section({
-      write: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_WRITE', 'How a write plan is approved.'),
-      delete: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_DELETE', 'How a delete plan is approved.'),
-    }),
   }),
   changes: section({
     keepHours: described(z.int().min(1).max(720).default(24), 'MCP_CHANGES_KEEP_HOURS', 'How long a change can be undone, hours.'),

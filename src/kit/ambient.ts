@@ -1,6 +1,7 @@
 // What follows a request through every wait without being passed by hand: its ids and who asks. Logs, spans and backend requests read it.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Target } from './permit.ts';
 
 export interface Ambient {
   readonly requestId?: string;
@@ -14,6 +15,8 @@ export interface Ambient {
   readonly traceState?: string;
   /** Id of the verified caller. */
   readonly principal?: string;
+  /** Of the tool call: throws FORBIDDEN. Services ask through `requirePermit`. */
+  readonly permit?: (target: Target) => void;
 }
 
 const storage = new AsyncLocalStorage<Ambient>();

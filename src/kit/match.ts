@@ -9,7 +9,7 @@ export type Matcher = (text: string) => boolean;
 const hasGlob = (pattern: string): boolean => /[*?]/.test(pattern);
 
 /** Iterative glob match: `*` any run, `?` one character. */
-const matchesGlob = (pattern: string, text: string): boolean => {
+export const matchesGlob = (pattern: string, text: string): boolean => {
   let p = 0;
   let t = 0;
   let star = -1;

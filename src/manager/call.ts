@@ -1,6 +1,7 @@
 // One tool call, whatever the transport: name to tool, arguments parsed once, the ordered steps, the service.
 
 import { randomUUID } from 'node:crypto';
+import { withAmbient } from '../kit/ambient.ts';
 import type { ChangePort } from '../kit/change.ts';
 import { compose, type Step } from '../kit/compose.ts';
 import type { CallContext, Caller, Logger, ProgressUpdate, Question, QuestionAnswer } from '../kit/context.ts';
@@ -9,12 +10,13 @@ import { AppError } from '../kit/errors.ts';
 import type { Answer, FinalAnswer } from '../kit/result.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
 import type { ToolInfo } from '../kit/tool.ts';
+import type { Policy } from '../policy/policy.ts';
 import type { Manager } from './manager.ts';
 import type { Selection } from './profiles.ts';
 import { budget } from './steps/budget.ts';
 import { deadline } from './steps/deadline.ts';
 import { logCall } from './steps/log-call.ts';
-import { permit } from './steps/permit.ts';
+import { permit, toPermit } from './steps/permit.ts';
 import { redact } from './steps/redact.ts';
 
 const CURSOR_LIFE_MS = 15 * 60_000;
@@ -71,17 +73,27 @@ export interface CallDeps {
   /** Aborted when the grace time of a shutdown is over. */
   readonly stopping: AbortSignal;
   readonly changes?: ChangePort;
+  /** The policy as it is now. */
+  readonly policy: () => Policy;
 }
 
 export interface CallEngine {
   /** Gives an answer within its budget, or throws an AppError. */
   call(request: CallRequest): Promise<FinalAnswer>;
-  /** A context with the caller's rights for work beside tools, such as completions. */
-  context(request: Omit<CallRequest, 'tool' | 'args'>): CallContext;
+  /** Runs work beside tools with the caller's rights in one service, such as completions. */
+  beside<Result>(
+    request: Omit<CallRequest, 'tool' | 'args'>,
+    service: string,
+    work: (ctx: CallContext) => Promise<Result>,
+  ): Promise<Result>;
 }
 
 /** The ordered list: first in, last out. Budgeted answers leave at the top, raw ones come from the bottom. */
-const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [logCall(deps), permit(), deadline(deps.limits, deps.stopping)];
+const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [
+  logCall(deps),
+  permit(deps.policy),
+  deadline(deps.limits, deps.stopping),
+];
 const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [redact(deps.mask)];
 
 const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: () => string, deps: CallDeps): unknown => {
@@ -143,9 +155,11 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     const tool = request.selection.tools.find(({ name }) => name === request.tool);
     const service = deps.manager.ownerOf(request.tool);
     if (tool !== undefined && service !== undefined) return { tool, service };
-    const why = request.selection.hidden.get(request.tool);
-    if (why !== undefined)
-      throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${why}`, { details: { by: 'mode', missing: request.tool } });
+    const hidden = request.selection.hidden.get(request.tool);
+    if (hidden !== undefined)
+      throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${hidden.why}`, {
+        details: { by: hidden.by, missing: request.tool },
+      });
     throw new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
   };
 
@@ -165,10 +179,17 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   };
 
   /** A tool asking another: same rights and redaction, no second log line, no cutting. */
-  const callInner = async (request: CallRequest): Promise<Answer> => execute(await prepare(request, find(request)));
+  const callInner = async (request: CallRequest): Promise<Answer> => {
+    const call = await prepare(request, find(request));
+    const use = { tool: call.tool.name, service: call.service, effect: call.tool.effect };
+    return withAmbient({ permit: toPermit(deps.policy(), request.caller, use) }, () => execute(call));
+  };
 
   return {
-    context: (request) => toContext(request),
+    beside: (request, service, work) => {
+      const use = { tool: 'a completion', service, effect: 'read' } as const;
+      return withAmbient({ permit: toPermit(deps.policy(), request.caller, use) }, () => work(toContext(request)));
+    },
     async call(request) {
       const owned = find(request);
       const prepared = await prepare(request, owned).catch((thrown: unknown) => {

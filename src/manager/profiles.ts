@@ -5,6 +5,7 @@ import type { Effect } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
 import { nearestNames } from '../kit/nearest.ts';
 import type { ToolInfo } from '../kit/tool.ts';
+import type { Decision } from '../policy/policy.ts';
 
 /** The tools an incident needs first (tools.md section 1). */
 const CORE = [
@@ -64,13 +65,18 @@ export interface SelectionOptions {
   readonly capabilities: ReadonlySet<string>;
 }
 
+export interface Hidden {
+  readonly by: 'mode' | 'policy';
+  readonly why: string;
+}
+
 export interface Selection {
   readonly profile: string;
   readonly mode: Effect;
   /** Sorted by name, byte order. */
   readonly tools: readonly ToolInfo[];
   /** Tools of the profile that are not offered, with the words for FORBIDDEN. */
-  readonly hidden: ReadonlyMap<string, string>;
+  readonly hidden: ReadonlyMap<string, Hidden>;
 }
 
 /** Names that `profiles` may hold. */
@@ -104,18 +110,30 @@ const matches = (patterns: readonly string[], name: string): boolean =>
 export const selectTools = (catalogues: readonly ServiceCatalogue[], options: SelectionOptions): Selection => {
   const isInProfile = toTest(options.profiles, profileNames(catalogues));
   const tools: ToolInfo[] = [];
-  const hidden = new Map<string, string>();
+  const hidden = new Map<string, Hidden>();
   for (const catalogue of catalogues) {
     for (const tool of catalogue.tools) {
       if (!isInProfile(catalogue.name, tool.name) && !options.enabledTools.includes(tool.name)) continue;
       if (matches(options.disabledTools, tool.name)) continue;
       if (EFFECT_RANK[tool.effect] > EFFECT_RANK[options.mode]) {
-        hidden.set(tool.name, `This server runs in mode ${options.mode}; ${tool.effect} tools need ${SWITCH[tool.effect]}.`);
+        const why = `This server runs in mode ${options.mode}; ${tool.effect} tools need ${SWITCH[tool.effect]}.`;
+        hidden.set(tool.name, { by: 'mode', why });
       } else if (tool.needs !== undefined && !options.capabilities.has(tool.needs)) {
-        hidden.set(tool.name, `Needs ${tool.needs}, which is not there.`);
+        hidden.set(tool.name, { by: 'mode', why: `Needs ${tool.needs}, which is not there.` });
       } else tools.push(tool);
     }
   }
   tools.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { profile: options.profiles.join('+'), mode: options.mode, tools, hidden };
+};
+
+/** The selection without what a policy never allows to one caller. */
+export const restrict = (selection: Selection, ask: (tool: ToolInfo) => Decision): Selection => {
+  const hidden = new Map(selection.hidden);
+  const tools = selection.tools.filter((tool) => {
+    const { allowed, rule } = ask(tool);
+    if (!allowed) hidden.set(tool.name, { by: 'policy', why: `Denied: ${rule}.` });
+    return allowed;
+  });
+  return { ...selection, tools, hidden };
 };

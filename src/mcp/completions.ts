@@ -31,9 +31,9 @@ export const completeArgument = async (exchange: Exchange, params: CompleteParam
   if (owner === undefined) throw new ProtocolError(INVALID_PARAMS, 'Unknown prompt or resource template');
   const { c, caller, deps, surface } = exchange;
   const { parts } = await deps.manager.service(owner);
-  const ctx = deps.calls.context({ caller, selection: surface.selection, signal: c.mcpReq.signal, traceId: toTraceId(c) });
-  const found = await parts
-    .complete(params.argument.name, params.argument.value, params.context?.arguments ?? {}, ctx)
+  const request = { caller, selection: surface.selection, signal: c.mcpReq.signal, traceId: toTraceId(c) };
+  const found = await deps.calls
+    .beside(request, owner, (ctx) => parts.complete(params.argument.name, params.argument.value, params.context?.arguments ?? {}, ctx))
     .catch((thrown: unknown) => {
       deps.report(thrown, 'completion/complete');
       return [];

@@ -1,6 +1,7 @@
 // Protocol in: a bare Server per request with the shared tables hung on it. Nothing is built here that could be built once.
 
 import {
+  type AuthInfo,
   type CallToolResult,
   CLIENT_CAPABILITIES_META_KEY,
   type McpRequestContext,
@@ -12,7 +13,6 @@ import {
 import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
-import type { Selection } from '../manager/profiles.ts';
 import { completeArgument } from './completions.ts';
 import { type Confirmations, InputNeeded } from './confirm.ts';
 import { createProgress } from './progress.ts';
@@ -20,19 +20,13 @@ import { getPrompt } from './prompts.ts';
 import { readResource } from './resources.ts';
 import { toCallResult, toErrorResult } from './result.ts';
 import { followChanges } from './subscriptions.ts';
+import type { Surface } from './surfaces.ts';
 import { registerTasks, startTask, type Tasks } from './tasks.ts';
 import { toTraceId } from './trace.ts';
-import type { WireTables } from './wire.ts';
 
 export const INVALID_PARAMS = -32602;
 const INTERNAL_ERROR = -32603;
 const LIST_TTL_MS = 300_000;
-
-/** One view of the server: a route, or stdio. */
-export interface Surface {
-  readonly selection: Selection;
-  readonly tables: WireTables;
-}
 
 export interface McpDeps {
   readonly calls: CallEngine;
@@ -43,7 +37,9 @@ export interface McpDeps {
   /** Change events, shared by all routes. */
   readonly bus: ServerEventBus;
   /** Who calls, from the verified credentials of the transport. */
-  readonly toCaller: (c: ServerContext | undefined) => Caller;
+  readonly toCaller: (authInfo: AuthInfo | undefined) => Caller;
+  /** Lists differ between callers, so no cache may share them. */
+  readonly isPrivate: boolean;
   readonly report: (error: unknown, method: string) => void;
 }
 
@@ -162,11 +158,10 @@ const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void
 /** `live`: the instance serves a connection, not one request, and hears of changes itself. */
 export type ServerFactory = (ctx: McpRequestContext & { readonly live?: boolean }) => Server;
 
-/** A factory for one surface. The result is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
-export const createServerFactory = (surface: Surface, deps: McpDeps): ServerFactory => {
-  const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: 'public' } as const;
+const toOptions = ({ tables }: Surface, { isPrivate, confirmations }: McpDeps) => {
+  const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: isPrivate ? 'private' : 'public' } as const;
   const options = {
-    instructions: surface.tables.instructions,
+    instructions: tables.instructions,
     cacheHints: {
       'tools/list': cacheHint,
       'prompts/list': cacheHint,
@@ -175,19 +170,28 @@ export const createServerFactory = (surface: Surface, deps: McpDeps): ServerFact
       'server/discover': cacheHint,
       'resources/read': { ttlMs: 0, cacheScope: 'private' },
     },
-    requestState: { verify: deps.confirmations.verify },
+    requestState: { verify: confirmations.verify },
   } as const;
-  const listChanged = surface.tables.dynamic ? { listChanged: true } : {};
+  const listChanged = tables.dynamic ? { listChanged: true } : {};
   const shared = { tools: listChanged, prompts: listChanged, resources: { subscribe: true, ...listChanged }, completions: {} };
   const capabilities = {
     modern: { ...shared, extensions: { 'io.modelcontextprotocol/tasks': {} } },
     // Deprecated, but clients of 2025 set a level and must get an answer.
     legacy: { ...shared, logging: {} },
   };
+  return { modern: { ...options, capabilities: capabilities.modern }, legacy: { ...options, capabilities: capabilities.legacy } };
+};
+
+/** A factory for one route. What it makes is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
+export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, deps: McpDeps): ServerFactory => {
+  const prepared = new WeakMap<Surface, ReturnType<typeof toOptions>>();
   return (ctx) => {
-    const server = new Server(deps.serverInfo, { ...options, capabilities: capabilities[ctx.era] });
+    const surface = surfaceFor(deps.toCaller(ctx.authInfo));
+    const options = prepared.get(surface) ?? toOptions(surface, deps);
+    prepared.set(surface, options);
+    const server = new Server(deps.serverInfo, options[ctx.era]);
     const exchange = (c: ServerContext): Exchange => {
-      return { c, surface, deps, caller: deps.toCaller(c), capabilities: capabilitiesOf(server, c) };
+      return { c, surface, deps, caller: deps.toCaller(c.http?.authInfo), capabilities: capabilitiesOf(server, c) };
     };
     registerLists(server, surface, deps);
     server.setRequestHandler(

@@ -1,5 +1,6 @@
 // One request to the API server: its path, the namespaces that may be reached, and the warnings that come back.
 import { AppError } from '../../kit/errors.ts';
+import { requirePermit } from '../../kit/permit.ts';
 import type { HeaderValues, Query, ResponseHeaders, Upstream, UpstreamRequest, UpstreamStream } from '../../upstream/http.ts';
 import { createToKubeError } from '../../upstream/kube.ts';
 import { type ResourceRef, resourceName } from './resources.ts';
@@ -44,8 +45,16 @@ export interface ApiAnswer<T> {
   readonly warnings: readonly string[];
 }
 
+/** Makes paths, and asks for leave to reach them: no request goes where the policy does not let the caller go. */
+export interface Paths {
+  /** Path of one object or its subresource. */
+  objectPath(resource: ResourceRef, address: ObjectAddress): readonly string[];
+  /** Path of all objects of a kind, in one namespace or (absent) in all. */
+  collectionPath(resource: ResourceRef, namespace: string | undefined): readonly string[];
+}
+
 /** The room that all parts of the client share. */
-export interface Api {
+export interface Api extends Paths {
   readonly defaultNamespace: string;
   /** Namespaces that the operator allows; empty = all. */
   readonly allowedNamespaces: readonly string[];
@@ -54,19 +63,19 @@ export interface Api {
   stream(request: ApiRequest): Promise<UpstreamStream>;
   /** The first `maxBytes` of whatever comes. */
   start: Upstream['start'];
-  /** Path of one object or its subresource. */
-  objectPath(resource: ResourceRef, address: ObjectAddress): readonly string[];
-  /** Path of all objects of a kind, in one namespace or (absent) in all. */
-  collectionPath(resource: ResourceRef, namespace: string | undefined): readonly string[];
+  /** Paths of requests that alter something, dry runs too. */
+  readonly forChanges: Paths;
 }
 
 export interface ApiOptions {
   readonly upstream: Upstream;
+  /** Name of the cluster, for the policy. */
+  readonly cluster: string;
   readonly defaultNamespace: string;
   readonly allowedNamespaces?: readonly string[];
 }
 
-export const createApi = ({ upstream, defaultNamespace, allowedNamespaces = [] }: ApiOptions): Api => {
+export const createApi = ({ upstream, cluster, defaultNamespace, allowedNamespaces = [] }: ApiOptions): Api => {
   const permit = (resource: ResourceRef, namespace: string | undefined) => {
     if (!resource.namespaced || allowedNamespaces.length === 0 || (namespace !== undefined && allowedNamespaces.includes(namespace)))
       return;
@@ -75,21 +84,26 @@ export const createApi = ({ upstream, defaultNamespace, allowedNamespaces = [] }
       details: { by: 'policy', setting: 'kubernetes.namespaces', allowedNamespaces },
     });
   };
-  const collectionPath = (resource: ResourceRef, namespace: string | undefined): readonly string[] => {
+  const toPath = (resource: ResourceRef, namespace: string | undefined, change: boolean, subresource?: string): readonly string[] => {
     permit(resource, namespace);
+    requirePermit({ cluster, namespace, namespaced: resource.namespaced, kind: namesOf(resource, subresource), change });
     const root = resource.group === '' ? ['api', resource.version] : ['apis', resource.group, resource.version];
     const scope = resource.namespaced && namespace !== undefined ? ['namespaces', toSegment(namespace, 'namespace')] : [];
     return [...root, ...scope, resource.plural];
   };
-  return {
-    defaultNamespace,
-    allowedNamespaces,
-    collectionPath,
+  const pathsFor = (change: boolean): Paths => ({
+    collectionPath: (resource, namespace) => toPath(resource, namespace, change),
     objectPath: (resource, { name, namespace = defaultNamespace, subresource }) => [
-      ...collectionPath(resource, namespace),
+      ...toPath(resource, namespace, change, subresource),
       toSegment(name, 'name'),
       ...(subresource === undefined ? [] : subresource.split('/').map((part) => toSegment(part, 'subresource'))),
     ],
+  });
+  return {
+    defaultNamespace,
+    allowedNamespaces,
+    ...pathsFor(false),
+    forChanges: pathsFor(true),
     json: async ({ subject, ...request }) =>
       withWarnings(
         await upstream.json({ ...request, toError: createToKubeError({ service: 'kubernetes', subject }) }).catch(nameAbsentApi(request)),
@@ -98,6 +112,14 @@ export const createApi = ({ upstream, defaultNamespace, allowedNamespaces = [] }
     stream: (request) => upstream.stream(request).catch(nameAbsentApi(request)),
     start: upstream.start,
   };
+};
+
+/** The names that rules may use: `pods`, `Pod`, `deployments.apps`, `pods/log`. */
+const namesOf = (resource: ResourceRef, subresource: string | undefined): readonly string[] => {
+  const names = [resource.plural, resource.kind, resourceName(resource)];
+  if (subresource === undefined) return names;
+  const [first = ''] = subresource.split('/');
+  return names.map((name) => `${name}/${first}`);
 };
 
 /** The server decodes a path before it routes: a slash inside a name would address something else (`web/log`). */

@@ -38,7 +38,7 @@ export const createKubernetesClient = ({ target, upstream, namespaces = [], now 
   // Where only some namespaces may be reached, the first of them is a better default than one that may not.
   const wanted = target.namespace ?? 'default';
   const defaultNamespace = namespaces.length === 0 || namespaces.includes(wanted) ? wanted : (namespaces[0] ?? wanted);
-  const api = createApi({ upstream, defaultNamespace, allowedNamespaces: namespaces });
+  const api = createApi({ upstream, cluster: target.name, defaultNamespace, allowedNamespaces: namespaces });
   const lists = createLists(api);
   return {
     target,

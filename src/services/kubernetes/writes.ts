@@ -88,7 +88,7 @@ export const createWrites = (api: Api): Writes => {
   };
   return {
     create: (resource, { object, namespace, ...options }) => {
-      const path = api.collectionPath(resource, namespace ?? textAt(object, 'metadata', 'namespace') ?? api.defaultNamespace);
+      const path = api.forChanges.collectionPath(resource, namespace ?? textAt(object, 'metadata', 'namespace') ?? api.defaultNamespace);
       return write(
         'create',
         resource,
@@ -97,29 +97,36 @@ export const createWrites = (api: Api): Writes => {
       );
     },
     apply: (resource, { object, force = false, ...options }) => {
-      const path = api.objectPath(resource, options);
+      const path = api.forChanges.objectPath(resource, options);
       // JSON is YAML.
       const contentType = 'application/apply-patch+yaml';
       return write('apply', resource, options, { method: 'PATCH', path, body: object, contentType, query: { force } });
     },
     patch: (resource, { patchType, patch, ...options }) => {
-      const path = api.objectPath(resource, options);
+      const path = api.forChanges.objectPath(resource, options);
       const change = { method: 'PATCH', path, body: patch, contentType: PATCH_TYPES[patchType] } as const;
       return write('patch', resource, options, change).catch(explainPatchType(resource, patchType));
     },
     replace: (resource, { object, ...options }) =>
-      write('update', resource, options, { method: 'PUT', path: api.objectPath(resource, options), body: object }),
+      write('update', resource, options, { method: 'PUT', path: api.forChanges.objectPath(resource, options), body: object }),
     remove: async (resource, { propagation = 'Background', signal, timeoutMs, ...options }) => {
       const body = { ...toDeleteOptions(options), propagationPolicy: propagation };
       const names = { api: apiLabel('delete', resource), subject: subjectOf(resource, options.name) };
-      const answer = await api.json({ method: 'DELETE', path: api.objectPath(resource, options), body, signal, timeoutMs, ...names });
+      const answer = await api.json({
+        method: 'DELETE',
+        path: api.forChanges.objectPath(resource, options),
+        body,
+        signal,
+        timeoutMs,
+        ...names,
+      });
       // A Status means gone; the object itself comes back when it still has to end.
       return { isGone: textAt(answer.body, 'kind') === 'Status', warnings: answer.warnings };
     },
     evict: async ({ name, namespace = api.defaultNamespace, signal, timeoutMs, ...options }) => {
       const deleteOptions = toDeleteOptions(options);
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions };
-      const path = api.objectPath(RESOURCES.pods, { name, namespace, subresource: 'eviction' });
+      const path = api.forChanges.objectPath(RESOURCES.pods, { name, namespace, subresource: 'eviction' });
       const names = { api: 'create pods/eviction', subject: subjectOf(RESOURCES.pods, name) };
       await api.json({ method: 'POST', path, body, signal, timeoutMs, ...names });
     },

@@ -1,0 +1,69 @@
+// The views of the server: one per route or profile, narrowed to what the policy lets a caller use. Built once, kept within a bound.
+
+import type { ServiceCatalogue } from '../kit/catalogue.ts';
+import type { Caller } from '../kit/context.ts';
+import type { ToolInfo } from '../kit/tool.ts';
+import { restrict, type Selection, type SelectionOptions, selectTools } from '../manager/profiles.ts';
+import type { Decision, Policy } from '../policy/policy.ts';
+import { createWireTables, type WireOptions, type WireTables } from './wire.ts';
+
+/** One view of the server: a route, or stdio. */
+export interface Surface {
+  readonly selection: Selection;
+  readonly tables: WireTables;
+}
+
+export interface SurfacesOptions extends Omit<SelectionOptions, 'profiles'>, WireOptions {
+  readonly catalogues: readonly ServiceCatalogue[];
+  /** The policy as it is now: another object after a reload. */
+  readonly policy: () => Policy;
+}
+
+/** What this caller sees of the given profiles. Throws INVALID_ARGUMENT for unknown ones. */
+export type Surfaces = (profiles: readonly string[], caller: Caller) => Surface;
+
+const MAX_SURFACES = 64;
+const MAX_CALLERS = 1000;
+
+/** Keeps the most recently used. */
+const createShelf = <Value>(max: number) => {
+  const items = new Map<string, Value>();
+  return (key: string, make: () => Value): Value => {
+    const value = items.get(key) ?? make();
+    items.delete(key);
+    items.set(key, value);
+    const [oldest] = items.keys();
+    if (items.size > max && oldest !== undefined) items.delete(oldest);
+    return value;
+  };
+};
+
+/** Makes the views. Callers with the same rights share one. */
+export const createSurfaces = (options: SurfacesOptions): Surfaces => {
+  const { catalogues, policy } = options;
+  const bases = createShelf<Surface>(MAX_SURFACES);
+  const narrowed = createShelf<Surface>(MAX_SURFACES);
+  let byCaller = createShelf<Surface>(MAX_CALLERS);
+  let seen = policy();
+  const owners = new Map(catalogues.flatMap(({ name, tools }) => tools.map((tool): [string, string] => [tool.name, name])));
+  const build = (selection: Selection): Surface => ({ selection, tables: createWireTables(catalogues, selection, options) });
+  const narrow = (base: Surface, profiles: string, caller: Caller): Surface => {
+    const ask = (tool: ToolInfo): Decision =>
+      seen.mayUse(caller, { tool: tool.name, service: owners.get(tool.name) ?? '', effect: tool.effect });
+    const selection = restrict(base.selection, ask);
+    if (selection.tools.length === base.selection.tools.length) return base;
+    const refused = [...selection.hidden].map(([tool, { why }]) => `${tool} ${why}`);
+    return narrowed([profiles, ...refused].join('\n'), () => build(selection));
+  };
+  return (profiles, caller) => {
+    const key = profiles.join(',');
+    const base = bases(key, () => build(selectTools(catalogues, { ...options, profiles })));
+    if (seen !== policy()) {
+      seen = policy();
+      byCaller = createShelf(MAX_CALLERS);
+    }
+    if (!seen.hasRules && caller.scopes.includes('all')) return base;
+    const who = JSON.stringify([key, caller.id, caller.scopes, caller.groups]);
+    return byCaller(who, () => narrow(base, key, caller));
+  };
+};

@@ -1,0 +1,81 @@
+// The policy in force: from the configuration or from a file, read again when the file changes.
+
+import { readFile } from 'node:fs/promises';
+import type { Logger } from '../kit/context.ts';
+import { AppError } from '../kit/errors.ts';
+import { watchFile } from '../kit/watch-file.ts';
+import { type PolicySource, policySchema } from './config.ts';
+import { createPolicy, type Policy } from './policy.ts';
+
+export interface PolicyHolder {
+  /** Another object after every reload. */
+  current(): Policy;
+  close(): void;
+}
+
+export interface PolicyOptions {
+  readonly policy?: PolicySource | undefined;
+  readonly policyFile?: string | undefined;
+  readonly logger: Logger;
+  readonly onChange: () => void;
+}
+
+const parsePolicy = async (text: string, file: string): Promise<Policy> => {
+  const { parse } = await import('yaml');
+  const refuse = (why: string, cause?: unknown): AppError =>
+    new AppError('INVALID_ARGUMENT', `The policy file ${file} is not valid: ${why}`, { details: { key: 'security.policyFile' }, cause });
+  let tree: unknown;
+  try {
+    tree = parse(text) ?? {};
+  } catch (cause) {
+    throw refuse(cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'no YAML', cause);
+  }
+  const parsed = policySchema.safeParse(tree);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw refuse(`${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`);
+  }
+  return createPolicy(parsed.data);
+};
+
+/** Reads a policy file once. Throws INVALID_ARGUMENT when it cannot be read or understood. */
+export const readPolicyFile = async (file: string): Promise<{ policy: Policy; text: string }> => {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new AppError('INVALID_ARGUMENT', `The policy file ${file} cannot be read.`, { details: { key: 'security.policyFile' }, cause });
+  });
+  return { policy: await parsePolicy(text, file), text };
+};
+
+/** A file that turns invalid while the server runs changes nothing: the policy before stays in force, and the log says so. */
+export const openPolicy = async ({ policy, policyFile, logger, onChange }: PolicyOptions): Promise<PolicyHolder> => {
+  if (policyFile === undefined) {
+    const fixed = createPolicy(policy);
+    return { current: () => fixed, close: () => {} };
+  }
+  if (policy !== undefined) {
+    throw new AppError(
+      'INVALID_ARGUMENT',
+      'Configuration security.policyFile: a policy stands in security.policy already; keep one of them.',
+      {
+        details: { key: 'security.policyFile' },
+      },
+    );
+  }
+  const first = await readPolicyFile(policyFile);
+  let current = first.policy;
+  const stop = watchFile(policyFile, first.text, (text) => {
+    parsePolicy(text, policyFile).then(
+      (next) => {
+        current = next;
+        logger.info({ file: policyFile }, 'the policy has changed');
+        onChange();
+      },
+      (thrown: unknown) =>
+        logger.error(
+          { reason: thrown instanceof Error ? thrown.message : '' },
+          'the policy file is not valid; the policy before stays in force',
+        ),
+    );
+  });
+  return { current: () => current, close: stop };
+};
