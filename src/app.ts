@@ -21,6 +21,7 @@ import { createServerFactory, type McpDeps } from './mcp/server.ts';
 import { createSurfaces, type Surface } from './mcp/surfaces.ts';
 import { createTasks } from './mcp/tasks.ts';
 import { openPolicy } from './policy/open.ts';
+import type { Policy } from './policy/policy.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
@@ -84,6 +85,11 @@ const toEntries = async (config: Config, env: Settings['env']): Promise<{ entrie
   return { entries: [...own, ...plugged], clusters };
 };
 
+interface DirectoryFor {
+  readonly selection: Selection;
+  readonly caller: Caller;
+}
+
 /** Waits for the work, but not longer. */
 const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined;
@@ -94,7 +100,7 @@ const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
   clearTimeout(timer);
 };
 
-const createDirectory = (manager: Manager, selection: Selection, config: Config): Directory => ({
+const createDirectory = (manager: Manager, { selection, caller }: DirectoryFor, config: Config, policy: Policy): Directory => ({
   profile: selection.profile,
   mode: selection.mode,
   limits: {
@@ -112,6 +118,7 @@ const createDirectory = (manager: Manager, selection: Selection, config: Config)
     return lists.flat() satisfies ClusterStatus[];
   },
   hidden: () => [...selection.hidden].map(([tool, { why }]) => ({ tool, why })),
+  rules: () => (policy.hasRules ? policy.rulesFor(caller) : []),
   serviceNames: () => manager.catalogues.map(({ name }) => name),
 });
 
@@ -169,7 +176,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     stopping: stopping.signal,
     mask: redactor.mask,
     policy: policy.current,
-    directory: ({ selection }) => createDirectory(manager, selection, config),
+    directory: (request) => createDirectory(manager, request, config, policy.current()),
     ...(mode === 'read'
       ? {}
       : {

@@ -86,7 +86,7 @@ export const REQUIREMENTS = {
   'SEED-CALL-08': ['due', 'Step 8: the audit log records the operation'],
   'SEED-REQ-01': ['due', 'HTTP or SSE connection accepted'],
   'SEED-REQ-02': ['due', 'Authentication validates the key or token'],
-  'SEED-REQ-03': ['due', 'Authentication checks permissions'],
+  'SEED-REQ-03': ['proven', 'Authentication checks permissions'],
   'SEED-REQ-04': ['due', 'Rate limit checks the quota'],
   'SEED-REQ-05': ['due', 'Routing parses service and method'],
   'SEED-REQ-06': ['due', 'Audit records the start of the request'],

@@ -54,5 +54,7 @@ export interface Directory {
   clusters(signal: AbortSignal): Promise<readonly ClusterStatus[]>;
   /** Tools that exist and are not offered to this caller, and why. */
   hidden(): readonly HiddenTool[];
+  /** Policy rules that can apply to this caller, in order. */
+  rules(): readonly object[];
   serviceNames(): readonly string[];
 }

@@ -32,6 +32,7 @@ const context = (signal: AbortSignal): CallContext => ({
     status: async () => [{ service: 'platform', title: 'Platform', state: 'up' }],
     clusters: async () => [],
     hidden: () => [],
+    rules: () => [],
     serviceNames: () => ['platform'],
   },
 });

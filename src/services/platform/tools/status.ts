@@ -66,6 +66,7 @@ const answerAccess = async (ctx: CallContext): Promise<Answer> => {
         key: 'identities',
         value: clusters.map(({ name, identity, reason }) => ({ cluster: name, ...(identity ?? { unknown: reason ?? 'not reachable' }) })),
       },
+      { key: 'rules', value: ctx.directory.rules() },
       { key: 'hiddenTools', value: ctx.directory.hidden() },
     ],
   };
@@ -92,6 +93,7 @@ export default [
       scopes: z.array(z.string()),
       allowedEffects: z.array(z.string()),
       identities: z.array(z.record(z.string(), z.unknown())),
+      rules: z.array(z.record(z.string(), z.unknown())),
       hiddenTools: z.array(z.object({ tool: z.string(), why: z.string() })),
     }),
     run: async (args, _, ctx) => {
