@@ -2,6 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
+import { openCache } from './cache/open.ts';
+import { warmUp } from './cache/warm-up.ts';
 import { isLoopback, parseAddress } from './config/server.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
@@ -46,6 +48,12 @@ export interface App {
   /** Ends calls that outlived the grace time, then closes services and doors. */
   close(): Promise<void>;
 }
+
+/** `cache_ttl` of a service's section, ms. */
+const toCacheTtl = (section: unknown): number | undefined =>
+  typeof section === 'object' && section !== null && 'cache_ttl' in section && typeof section.cache_ttl === 'number'
+    ? section.cache_ttl * 1000
+    : undefined;
 
 const toMode = ({ security }: ServerConfig): Effect => (security.allowWrites ? (security.allowDestructive ? 'delete' : 'write') : 'read');
 
@@ -155,7 +163,15 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
     resourceUpdated: (uri) => bus.publish({ kind: 'resource_updated', uri }),
   };
-  const policy = await openPolicy({ ...config.security, logger, onChange: () => notify.listChanged('tools') });
+  let policyEra = 0;
+  const policy = await openPolicy({
+    ...config.security,
+    logger,
+    onChange: () => {
+      policyEra += 1;
+      notify.listChanged('tools');
+    },
+  });
   const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn, notify };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
@@ -176,6 +192,17 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     stopping: stopping.signal,
     mask: redactor.mask,
     policy: policy.current,
+    cache: config.cache.enabled
+      ? {
+          cache: openCache(config.cache, overrides.now),
+          now,
+          mask: redactor.mask,
+          learned: redactor.learned,
+          // Callers share answers only when nothing about them can make a difference.
+          rightsOf: ({ id, groups, scopes }) => JSON.stringify(policy.current().hasRules ? [policyEra, id, groups, scopes] : scopes),
+          ttlOf: (service) => toCacheTtl(config[service]),
+        }
+      : undefined,
     directory: (request) => createDirectory(manager, request, config, policy.current()),
     ...(mode === 'read'
       ? {}
@@ -241,6 +268,9 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       report,
     });
     isReady = true;
+    const call = (tool: string, args: unknown) =>
+      calls.call({ tool, args, caller: local, selection: surfaces(['all'], local).selection, signal: stopping.signal });
+    void warmUp(config.cache.enabled ? config.cache.warm_up : [], call, logger);
     doors.push(door);
     httpDoors.push(door);
     return {

@@ -2,6 +2,7 @@
 
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { cacheConfig } from './cache/config.ts';
 import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
 import { securityKeys, serverConfig } from './config/server.ts';
 import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
@@ -13,7 +14,7 @@ import { type ServiceSlot, services } from './services/index.ts';
 
 export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
-const ownShape = { ...serverConfig, security: section({ ...securityKeys, ...policyKeys }) };
+const ownShape = { ...serverConfig, cache: cacheConfig, security: section({ ...securityKeys, ...policyKeys }) };
 const configShape = { ...ownShape, ...serviceShape };
 
 export type ServerConfig = z.infer<z.ZodObject<typeof ownShape>>;

@@ -1,5 +1,6 @@
 // Fits an answer into its token budget: optional columns go, long strings are cut, then fewer items by rank. Never inside JSON, never silently.
 
+import { formatDuration } from './duration.ts';
 import { renderText } from './render.ts';
 import type { Answer, FinalAnswer, ListPart, PageReason } from './result.ts';
 import { estimateTokens } from './tokens.ts';
@@ -89,6 +90,7 @@ const draftOf = (answer: Answer, cut: Cut, options: BudgetOptions): Draft => {
     next: answer.next !== undefined && answer.next.length > 0 ? answer.next.slice(0, 3) : undefined,
     links: answer.links,
     untrusted: answer.untrusted === true ? true : undefined,
+    cached: answer.cachedMs === undefined ? undefined : `${formatDuration(answer.cachedMs)} ago`,
   });
   const text = renderText(structured, answer.summary);
   const tokens = Math.max(estimateTokens(text), estimateTokens(JSON.stringify(structured)));

@@ -66,6 +66,8 @@ export interface Answer {
   readonly links?: readonly { readonly title: string; readonly url: string }[];
   /** True when text from workloads or third parties is inside. */
   readonly untrusted?: boolean;
+  /** Set by the cache: how long ago this was read, ms. */
+  readonly cachedMs?: number;
   /** Extra blocks (pictures, resource links). */
   readonly content?: readonly ContentBlock[];
   /** Replaces the rendered text block and the structured content altogether: for protocol fixtures and gateways. */

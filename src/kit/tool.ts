@@ -98,6 +98,7 @@ const COMMON_OUTPUT = {
   next: z.array(z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()), why: z.string() })).optional(),
   links: z.array(z.object({ title: z.string(), url: z.string() })).optional(),
   untrusted: z.boolean().optional(),
+  cached: z.string().optional(),
 } as const;
 
 /** The whole output schema of an answer, for tests: the tool's keys and the common ones, no others. */

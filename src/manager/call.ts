@@ -14,6 +14,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Manager } from './manager.ts';
 import type { Selection } from './profiles.ts';
 import { budget } from './steps/budget.ts';
+import { type CacheDeps, cache } from './steps/cache.ts';
 import { deadline } from './steps/deadline.ts';
 import { logCall } from './steps/log-call.ts';
 import { permit, toPermit } from './steps/permit.ts';
@@ -75,6 +76,8 @@ export interface CallDeps {
   readonly changes?: ChangePort;
   /** The policy as it is now. */
   readonly policy: () => Policy;
+  /** Absent = switched off. */
+  readonly cache?: CacheDeps | undefined;
 }
 
 export interface CallEngine {
@@ -94,7 +97,7 @@ const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [
   permit(deps.policy),
   deadline(deps.limits, deps.stopping),
 ];
-const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [redact(deps.mask)];
+const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [...(deps.cache === undefined ? [] : [cache(deps.cache)]), redact(deps.mask)];
 
 const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: () => string, deps: CallDeps): unknown => {
   const token = args['cursor'];

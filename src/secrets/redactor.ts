@@ -13,6 +13,8 @@ export interface Redactor {
   /** Remembers a secret value, also in its base64 and URL-encoded forms. */
   learn(value: string): void;
   mask(text: string): string;
+  /** How many values are known; rises with every new one. */
+  learned(): number;
 }
 
 const toPatternText = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -38,6 +40,7 @@ export const createRedactor = (): Redactor => {
     return pattern;
   };
   return {
+    learned: () => values.size,
     learn(value) {
       const trimmed = value.trim();
       if (trimmed.length < MIN_LENGTH || values.size >= MAX_VALUES) return;

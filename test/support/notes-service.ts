@@ -104,6 +104,7 @@ export default defineService<{ greeting: string }, Notes>({
       title: 'Get text',
       description: 'Gets the text of a note.',
       effect: 'read',
+      cacheFor: '10m',
       input: z.object({ id: z.string().describe('Note.') }),
       output: z.object({ text: z.string() }),
       run: async ({ id }, notes) => ({ head: { text: read(notes, String(id)).text } }),

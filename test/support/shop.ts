@@ -13,6 +13,8 @@ export interface ShopOptions extends EmbeddedKubernetesOptions {
   readonly user?: 'admin' | 'operator' | 'viewer' | 'nobody';
   /** Settings by dotted key. */
   readonly flags?: Readonly<Record<string, unknown>>;
+  /** The server's clock. */
+  readonly now?: () => number;
 }
 
 export interface CallOptions {
@@ -31,13 +33,13 @@ export interface Shop {
 }
 
 /** Starts an embedded cluster and the application that uses it. */
-export const openShop = async ({ user = 'admin', flags = {}, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
+export const openShop = async ({ user = 'admin', flags = {}, now, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
   const embedded = createEmbeddedKubernetes(embeddedOptions);
   await embedded.listen();
   const folder = await mkdtemp(join(tmpdir(), 'shop-'));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, embedded.kubeconfig(user));
-  const opened = await openApp({ 'kubernetes.kubeconfig': kubeconfig, ...flags });
+  const opened = await openApp({ 'kubernetes.kubeconfig': kubeconfig, ...flags }, now);
   return {
     ...opened,
     embedded,
@@ -49,11 +51,12 @@ export const openShop = async ({ user = 'admin', flags = {}, ...embeddedOptions 
   };
 };
 
-/** The application on any kubeconfig. */
-export const openApp = async (flags: Readonly<Record<string, unknown>>): Promise<Omit<Shop, 'embedded'>> => {
+/** The application on any kubeconfig. Without a cache, so that a test sees what it has just changed. */
+export const openApp = async (flags: Readonly<Record<string, unknown>>, now?: () => number): Promise<Omit<Shop, 'embedded'>> => {
   const log: string[] = [];
-  const app = await createApp(await loadSettings({ env: {}, flags: { 'logging.json': true, ...flags } }), {
+  const app = await createApp(await loadSettings({ env: {}, flags: { 'logging.json': true, 'cache.enabled': false, ...flags } }), {
     log: (line) => void log.push(line),
+    ...(now === undefined ? {} : { now }),
   });
   const { selection } = app.surface(['all']);
   return {

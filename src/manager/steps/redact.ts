@@ -14,11 +14,12 @@ const clean = (value: unknown, mask: Mask): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, clean(item, mask)]));
 };
 
-const cleanAnswer = (answer: Answer, mask: Mask): Answer => {
+export const cleanAnswer = (answer: Answer, mask: Mask): Answer => {
   // A cursor's state is sealed, never shown, and must come back unchanged.
-  const { list, content, raw, ...rest } = answer;
+  const { list, content, raw, cachedMs, ...rest } = answer;
   return {
     ...(clean(rest, mask) as Answer),
+    ...(cachedMs === undefined ? {} : { cachedMs }),
     ...(content === undefined ? {} : { content }),
     ...(raw === undefined ? {} : { raw }),
     ...(list === undefined ? {} : { list: { ...list, items: list.items.map((item) => clean(item, mask)) } }),

@@ -1,8 +1,7 @@
 // Configuration of the Kubernetes service. Light: it is read at every start, the rest of the service only when it is used.
 
 import { z } from 'zod';
-
-const described = <Schema extends z.ZodType>(schema: Schema, env: string, description: string): Schema => schema.meta({ env, description });
+import { described } from '../../kit/config.ts';
 
 export const kubernetesConfig = z.strictObject({
   enabled: described(z.boolean().optional(), 'MCP_K8S_ENABLED', 'Absent = on when a kubeconfig or an in-cluster account is found.'),
@@ -22,6 +21,11 @@ export const kubernetesConfig = z.strictObject({
   qps: described(z.number().positive().max(10_000).default(100), 'MCP_K8S_QPS', 'Requests per second and cluster.'),
   burst: described(z.int().min(1).max(100_000).default(200), 'MCP_K8S_BURST', 'Requests at once before qps counts.'),
   maxConnections: described(z.int().min(1).max(1000).default(64), 'MCP_K8S_MAX_CONNECTIONS', 'Sockets per cluster.'),
+  cache_ttl: described(
+    z.number().min(0).max(86_400).optional(),
+    'MCP_K8S_CACHE_TTL',
+    'Longest time an answer is kept, seconds; 0 = never. Absent = as each tool says.',
+  ),
   retries: described(z.int().min(0).max(10).default(2), 'MCP_K8S_RETRIES', 'Repeats of a read that failed for a passing reason.'),
 });
 
