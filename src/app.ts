@@ -181,6 +181,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     maxCallMs: config.timeouts.maxCallSec * 1000,
     maxTokens: config.output.maxTokens,
     maxTokensCeiling: config.output.maxTokensCeiling,
+    concurrentCalls: config.limits.concurrentCalls,
   };
   const mode = toMode(config);
   const calls = createCallEngine({

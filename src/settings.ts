@@ -9,12 +9,22 @@ import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
 import { section } from './kit/config.ts';
 import { AppError } from './kit/errors.ts';
 import type { ServiceDefinition } from './kit/service.ts';
+import { performanceConfig } from './middleware/compress/config.ts';
+import { rateLimitConfig } from './middleware/rate-limit/config.ts';
 import { policyKeys } from './policy/config.ts';
 import { type ServiceSlot, services } from './services/index.ts';
+import { storeConfig } from './store/config.ts';
 
 export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
-const ownShape = { ...serverConfig, cache: cacheConfig, security: section({ ...securityKeys, ...policyKeys }) };
+const ownShape = {
+  ...serverConfig,
+  ratelimit: rateLimitConfig,
+  performance: performanceConfig,
+  cache: cacheConfig,
+  store: storeConfig,
+  security: section({ ...securityKeys, ...policyKeys }),
+};
 const configShape = { ...ownShape, ...serviceShape };
 
 export type ServerConfig = z.infer<z.ZodObject<typeof ownShape>>;

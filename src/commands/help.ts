@@ -29,6 +29,7 @@ export const SERVE_HELP = `Usage: ${NAME} [serve] [flags]
   --mode MODE          stdio (default), sse, streamable-http, http
   --addr HOST:PORT     listen address, default 127.0.0.1:8080; without --mode it means sse, which serves every HTTP family
   --read-timeout SEC   header and body read limit
+  --write-timeout SEC  longest time for an answer that is no stream
   --idle-timeout SEC   keep-alive idle time
 
 ${SETTINGS_HELP}

@@ -12,6 +12,7 @@ const FLAGS = {
   mode: 'server.mode',
   addr: 'server.addr',
   'read-timeout': 'server.readTimeoutSec',
+  'write-timeout': 'server.writeTimeoutSec',
   'idle-timeout': 'server.idleTimeoutSec',
   'log-level': 'logging.level',
   kubeconfig: 'kubernetes.kubeconfig',

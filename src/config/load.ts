@@ -43,6 +43,8 @@ export interface ConfigKey {
   readonly type: string;
   readonly schema: z.core.$ZodType;
   readonly env?: string;
+  /** Older names of the variable. */
+  readonly aliases?: readonly string[];
 }
 
 /** Meta data stands on the outermost or any inner schema. */
@@ -59,8 +61,8 @@ export const listKeys = (shape: Readonly<Record<string, z.core.$ZodType>>, prefi
     const inner = toInner(schema);
     const definition = toDefinition(inner);
     if (definition.type === 'object' && definition.shape !== undefined) return listKeys(definition.shape, `${key}.`);
-    const { env } = toMeta(schema);
-    return [{ key, type: definition.type, schema, ...(env === undefined ? {} : { env }) }];
+    const { env, aliases = [] } = toMeta(schema) as { env?: string; aliases?: readonly string[] };
+    return [{ key, type: definition.type, schema, ...(env === undefined ? {} : { env, aliases }) }];
   });
 
 const fromText = (text: string, { key, type }: ConfigKey, source: string): unknown => {
@@ -155,8 +157,9 @@ export const loadConfig = async <Shape extends z.core.$ZodLooseShape>({
     warnings.push(`The section ${name} belongs to a service that is not part of this product; it has no effect.`);
   }
   for (const key of keys) {
-    const value = key.env === undefined ? undefined : env[key.env];
-    if (value !== undefined && key.env !== undefined) setAt(tree, key.key, fromText(value, key, key.env));
+    const name = key.env === undefined ? undefined : [key.env, ...(key.aliases ?? [])].find((one) => env[one] !== undefined);
+    const value = name === undefined ? undefined : env[name];
+    if (name !== undefined && value !== undefined) setAt(tree, key.key, fromText(value, key, name));
   }
   for (const [name, value] of Object.entries(flags)) {
     const key = keys.find((item) => item.key === name);

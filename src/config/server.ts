@@ -44,6 +44,11 @@ export const serverConfig = {
       'Listen address, host:port. Loopback unless authentication is on.',
     ),
     readTimeoutSec: described(z.int().min(0).max(3600).default(30), 'MCP_READ_TIMEOUT', 'Header and body read limit, seconds; 0 = none.'),
+    writeTimeoutSec: described(
+      z.int().min(0).max(3600).default(0),
+      'MCP_WRITE_TIMEOUT',
+      'Longest time for an answer that is no stream, seconds; 0 = none.',
+    ),
     idleTimeoutSec: described(z.int().min(0).max(3600).default(60), 'MCP_IDLE_TIMEOUT', 'Keep-alive idle time, seconds.'),
     ssePaths: paths('sse'),
     streamableHttpPaths: paths('streamable-http'),
@@ -72,6 +77,19 @@ export const serverConfig = {
       'Least severe level that is written.',
     ),
     json: described(z.boolean().default(false), 'MCP_LOG_JSON', 'JSON lines instead of text.'),
+  }),
+  limits: section({
+    concurrentCalls: described(
+      z.int().min(1).max(10_000).default(32),
+      'MCP_CONCURRENT_CALLS',
+      'Calls of one caller that run at once; more wait their turn.',
+    ),
+    maxJsonDepth: described(z.int().min(8).max(1000).default(64), 'MCP_MAX_JSON_DEPTH', 'Deepest nesting of a request body; 413 above.'),
+    maxJsonElements: described(
+      z.int().min(100).max(10_000_000).default(100_000),
+      'MCP_MAX_JSON_ELEMENTS',
+      'Most values in a request body; 413 above.',
+    ),
   }),
   changes: section({
     keepHours: described(z.int().min(1).max(720).default(24), 'MCP_CHANGES_KEEP_HOURS', 'How long a change can be undone, hours.'),

@@ -13,6 +13,7 @@ import type { ToolInfo } from '../kit/tool.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Manager } from './manager.ts';
 import type { Selection } from './profiles.ts';
+import { admit } from './steps/admit.ts';
 import { budget } from './steps/budget.ts';
 import { type CacheDeps, cache } from './steps/cache.ts';
 import { deadline } from './steps/deadline.ts';
@@ -61,6 +62,8 @@ export interface CallLimits {
   readonly maxTokens: number;
   /** What a call may ask for at most, tokens. */
   readonly maxTokensCeiling: number;
+  /** Calls of one caller that run at once. */
+  readonly concurrentCalls: number;
 }
 
 export interface CallDeps {
@@ -96,6 +99,7 @@ const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [
   logCall(deps),
   permit(deps.policy),
   deadline(deps.limits, deps.stopping),
+  admit(deps.limits),
 ];
 const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [...(deps.cache === undefined ? [] : [cache(deps.cache)]), redact(deps.mask)];
 
@@ -130,10 +134,11 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   const execute = compose<Call, Answer>(innerSteps(deps), async ({ tool, service, args, ctx }) =>
     (await deps.manager.service(service)).callTool(tool.name, args, ctx),
   );
-  const run = compose<Call, FinalAnswer>(outerSteps(deps), budget(deps.limits, execute));
+  const outer = outerSteps(deps);
+  const run = compose<Call, FinalAnswer>(outer, budget(deps.limits, execute));
   // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
   const refuse = (error: AppError): ((call: Call) => Promise<FinalAnswer>) =>
-    compose<Call, FinalAnswer>(outerSteps(deps), () => Promise.reject(error));
+    compose<Call, FinalAnswer>(outer, () => Promise.reject(error));
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
     const requestId = request.requestId ?? randomUUID();

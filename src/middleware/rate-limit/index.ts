@@ -1,0 +1,62 @@
+// How often: a token bucket per verified caller, else per address, and a quota per day. Shared by replicas when the store is.
+
+import type { Step } from '../../kit/compose.ts';
+import { AppError } from '../../kit/errors.ts';
+import { type HttpExchange, toErrorResponse } from '../../kit/http.ts';
+import { createMemoryStore } from '../../store/memory.ts';
+import type { Store, Taken } from '../../store/store.ts';
+import type { RateLimitConfig } from './config.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface RateLimitDeps {
+  readonly store: Store;
+  /** Id of callers without credentials: they are told apart by address. */
+  readonly anonymous: string;
+  readonly onRefused?: ((exchange: HttpExchange, error: AppError) => void) | undefined;
+}
+
+/** A shared store that cannot be reached: this process counts by itself, which is stricter than not counting. */
+const withSpare =
+  <Args extends readonly unknown[], Result>(first: (...args: Args) => Promise<Result>, spare: (...args: Args) => Promise<Result>) =>
+  (...args: Args): Promise<Result> =>
+    first(...args).catch(() => spare(...args));
+
+/** IPv6 hosts own whole networks: their first 64 bits count. */
+const toNetwork = (address: string): string => {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
+  return plain.includes(':') ? `${plain.split(':').slice(0, 4).join(':')}::/64` : plain;
+};
+
+const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1000));
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers-10. */
+const toHeaders = ({ remaining, waitMs }: Taken, { requests_per_second, burst }: RateLimitConfig): Record<string, string> => ({
+  'ratelimit-policy': `"requests";q=${burst};w=${seconds((burst / requests_per_second) * 1000)}`,
+  ratelimit: `"requests";r=${remaining};t=${seconds(waitMs)}`,
+});
+
+export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused }: RateLimitDeps): Step<HttpExchange, Response> => {
+  const spare = createMemoryStore();
+  const take = withSpare(store.take, spare.take);
+  const increment = withSpare(store.increment, spare.increment);
+  const bucket = { rate: config.requests_per_second, burst: config.burst };
+  const quota = config.requests_per_day;
+  const refuse = (exchange: HttpExchange, message: string, waitMs: number, headers: Record<string, string>): Response => {
+    const error = new AppError('RATE_LIMITED', message, { details: { retry_after: `${seconds(waitMs)}s` } });
+    onRefused?.(exchange, error);
+    return toErrorResponse(error, headers);
+  };
+  return async (exchange, next) => {
+    const who = exchange.caller.id === anonymous ? `address:${toNetwork(exchange.address)}` : `caller:${exchange.caller.id}`;
+    const taken = await take(`rate:${who}`, bucket);
+    const headers = toHeaders(taken, config);
+    if (!taken.allowed) return refuse(exchange, 'Too many requests: slow down.', taken.waitMs, headers);
+    if (quota > 0 && (await increment(`quota:${who}`, DAY_MS)) > quota) {
+      return refuse(exchange, `The quota of ${quota} requests in 24 hours is used up.`, 3_600_000, headers);
+    }
+    const response = await next(exchange);
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+    return response;
+  };
+};
