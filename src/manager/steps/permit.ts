@@ -37,5 +37,5 @@ export const permit =
     const current = policy();
     const first = current.mayUse(request.caller, use);
     if (!first.allowed) throw refuse(first, tool.name);
-    return withAmbient({ permit: toPermit(current, request.caller, use) }, () => next(call));
+    return withAmbient({ principal: request.caller.id, permit: toPermit(current, request.caller, use) }, () => next(call));
   };
