@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
-import { isLoopback, parseAddress } from './config/server.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
 import type { Caller, Effect, Logger } from './kit/context.ts';
@@ -20,10 +19,12 @@ import { createConfirmations } from './mcp/confirm.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { createTasks } from './mcp/tasks.ts';
 import { createWireTables } from './mcp/wire.ts';
+import { createSecrets } from './secrets/create.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
+import { resolveSigningKey } from './start.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
@@ -118,16 +119,6 @@ const MAX_SURFACES = 64;
 /** After the grace time, what was cancelled may still say so. */
 const LAST_WORDS_MS = 1000;
 
-const checkExposure = (config: Config): void => {
-  const { host } = parseAddress(config.server.addr);
-  if (isLoopback(host) || config.security.allowUnauthenticated) return;
-  throw new AppError(
-    'INVALID_ARGUMENT',
-    `Refusing to listen on ${config.server.addr} without authentication: everyone who reaches this address could use your clusters. Listen on 127.0.0.1, or set security.allowUnauthenticated to accept that.`,
-    { details: { key: 'server.addr' } },
-  );
-};
-
 /** Builds the application. Nothing is loaded or connected yet. */
 export const createApp = async (settings: Settings, overrides: { now?: () => number; log?: (line: string) => void } = {}): Promise<App> => {
   const { config, env } = settings;
@@ -141,14 +132,29 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     ...(overrides.log === undefined ? {} : { write: overrides.log }),
     now,
   });
-  const sealer = createSealer(config.security.signingKey ?? randomBytes(32));
-  if (config.security.signingKey !== undefined) redactor.learn(config.security.signingKey);
+  const secrets = createSecrets(config.secrets, {
+    now,
+    logger,
+    learn: redactor.learn,
+    // Only a reference into the cluster loads the client library.
+    kubernetes: async (reference, signal) =>
+      (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
+  });
+  const sealer = createSealer((await resolveSigningKey(config, secrets)) ?? randomBytes(32));
   const bus = new InMemoryServerEventBus();
   const notify: Notify = {
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
     resourceUpdated: (uri) => bus.publish({ kind: 'resource_updated', uri }),
   };
-  const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn, notify };
+  const deps: ServiceDeps = {
+    logger,
+    now,
+    env,
+    fingerprint: sealer.fingerprint,
+    learnSecret: redactor.learn,
+    notify,
+    secret: secrets.define,
+  };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
   const stopping = new AbortController();
@@ -225,7 +231,6 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   let isReady = false;
 
   const openHttp: App['openHttp'] = async ({ port } = {}) => {
-    checkExposure(config);
     // Over stdio nothing of HTTP is loaded.
     const { openHttpDoor } = await import('./doors.ts');
     const door = await openHttpDoor({
@@ -240,6 +245,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       local,
       isReady: () => isReady,
       report,
+      secrets,
+      now,
     });
     isReady = true;
     doors.push(door);
@@ -276,6 +283,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       await within(LAST_WORDS_MS, Promise.allSettled(httpDoors.map((door) => door.drain())));
       await Promise.allSettled(doors.map((door) => door.close()));
       await manager.shutdown();
+      await secrets.close();
     },
   };
 };

@@ -2,13 +2,19 @@
 
 import type { ServerEventBus } from '@modelcontextprotocol/server';
 import { isLoopback, parseAddress } from './config/server.ts';
+import { checkExposure, toTls, warnOfClearText } from './exposure.ts';
 import type { Caller, Logger } from './kit/context.ts';
 import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
+import { createAuthentication } from './middleware/auth/create.ts';
+import { createMetadata } from './middleware/auth/metadata.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
+import type { Secrets } from './secrets/create.ts';
+import { createForwarding } from './server/forwarded.ts';
 import { type HttpDoor, openHttp } from './server/http.ts';
 import { createRoutes } from './server/routes.ts';
 import type { Config } from './settings.ts';
+import { NAME, TITLE } from './version.ts';
 
 export interface HttpDoorDeps {
   readonly config: Config;
@@ -22,23 +28,40 @@ export interface HttpDoorDeps {
   readonly local: Caller;
   readonly isReady: () => boolean;
   readonly report: (error: unknown, where: string) => void;
+  readonly secrets: Secrets;
+  readonly now: () => number;
 }
 
-export const openHttpDoor = async ({
-  config,
-  port,
-  logger,
-  manager,
-  bus,
-  surface,
-  mcpDeps,
-  serviceNames,
-  local,
-  isReady,
-  report,
-}: HttpDoorDeps): Promise<HttpDoor> => {
+/** Who may call, behind which proxies, and what OAuth clients are told. */
+const createAccess = async ({ config, secrets, now, logger, serviceNames }: HttpDoorDeps) => {
+  const { auth, server } = config;
+  const publicUrl = server.publicUrl?.replace(/\/+$/, '');
+  const forwarding = createForwarding(server.trustedProxies, publicUrl);
+  if (!auth.enabled) return { forwarding };
+  const authentication = await createAuthentication({
+    config: auth,
+    secrets,
+    now,
+    logger,
+    realm: NAME,
+    services: serviceNames,
+    publicUrl,
+    baseUrl: forwarding.toBaseUrl,
+    hasClientCa: server.tls.clientCAFile !== undefined && server.tls.certFile !== undefined,
+    onRefused: (refused) => logger.info({ ...refused }, 'request refused'),
+  });
+  const oauth =
+    authentication.issuer === undefined ? undefined : createMetadata({ authentication, baseUrl: forwarding.toBaseUrl, title: TITLE });
+  return { forwarding, authentication, oauth };
+};
+
+export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
+  const { config, port, logger, manager, bus, surface, mcpDeps, serviceNames, local, isReady, report } = deps;
   const { server } = config;
+  checkExposure(config);
+  warnOfClearText(config, logger);
   const address = parseAddress(server.addr);
+  const { forwarding, authentication, oauth } = await createAccess(deps);
   const routes = createRoutes({
     mode: server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode,
     legacySessions: server.legacySessions,
@@ -50,6 +73,7 @@ export const openHttpDoor = async ({
     maxBodyBytes: server.maxBodyBytes,
     maxStreams: Math.ceil(server.max_connections / 2),
     isReady,
+    oauth,
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });
@@ -60,7 +84,12 @@ export const openHttpDoor = async ({
     security: {
       allowedHosts: server.allowedHosts.length > 0 ? server.allowedHosts : isLoopback(address.host) ? LOOPBACK_NAMES : [],
       allowedOrigins: server.cors.allowedOrigins,
+      cors: server.cors,
+      isSecure: server.tls.certFile !== undefined || server.publicUrl?.startsWith('https:') === true,
     },
+    authentication,
+    forwarding,
+    tls: toTls(config, logger),
     readTimeoutMs: server.readTimeoutSec * 1000,
     idleTimeoutMs: server.idleTimeoutSec * 1000,
     maxConnections: server.max_connections,

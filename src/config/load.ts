@@ -81,6 +81,16 @@ const fromText = (text: string, { key, type }: ConfigKey, source: string): unkno
   return text;
 };
 
+/** `<env>_FILE` of a secret becomes a reference to that file, which is followed when it changes. */
+const fromEnvironment = (key: ConfigKey, env: Environment): unknown => {
+  if (key.env === undefined) return undefined;
+  const value = env[key.env];
+  const path = toMeta(key.schema)['secret'] === true ? env[`${key.env}_FILE`] : undefined;
+  if (path === undefined) return value === undefined ? undefined : fromText(value, key, key.env);
+  if (value !== undefined) throw refuse(key.key, `both ${key.env} and ${key.env}_FILE are set: keep one.`);
+  return `file:${path}`;
+};
+
 const setAt = (tree: Tree, key: string, value: unknown): void => {
   const names = key.split('.');
   const last = names.pop() ?? key;
@@ -155,8 +165,8 @@ export const loadConfig = async <Shape extends z.core.$ZodLooseShape>({
     warnings.push(`The section ${name} belongs to a service that is not part of this product; it has no effect.`);
   }
   for (const key of keys) {
-    const value = key.env === undefined ? undefined : env[key.env];
-    if (value !== undefined && key.env !== undefined) setAt(tree, key.key, fromText(value, key, key.env));
+    const value = fromEnvironment(key, env);
+    if (value !== undefined) setAt(tree, key.key, value);
   }
   for (const [name, value] of Object.entries(flags)) {
     const key = keys.find((item) => item.key === name);
