@@ -8,6 +8,7 @@ import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { createAuthentication } from './middleware/auth/create.ts';
 import { createMetadata } from './middleware/auth/metadata.ts';
+import { createStepUp } from './middleware/auth/step-up.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
 import type { Secrets } from './secrets/create.ts';
 import { createForwarding } from './server/forwarded.ts';
@@ -33,7 +34,7 @@ export interface HttpDoorDeps {
 }
 
 /** Who may call, behind which proxies, and what OAuth clients are told. */
-const createAccess = async ({ config, secrets, now, logger, serviceNames }: HttpDoorDeps) => {
+const createAccess = async ({ config, secrets, now, logger, serviceNames, manager }: HttpDoorDeps) => {
   const { auth, server } = config;
   const publicUrl = server.publicUrl?.replace(/\/+$/, '');
   const forwarding = createForwarding(server.trustedProxies, publicUrl);
@@ -52,7 +53,15 @@ const createAccess = async ({ config, secrets, now, logger, serviceNames }: Http
   });
   const oauth =
     authentication.issuer === undefined ? undefined : createMetadata({ authentication, baseUrl: forwarding.toBaseUrl, title: TITLE });
-  return { forwarding, authentication, oauth };
+  const authorize =
+    authentication.issuer === undefined
+      ? undefined
+      : createStepUp(authentication, (tool) => {
+          const service = manager.ownerOf(tool);
+          const effect = manager.catalogues.find(({ name }) => name === service)?.tools.find(({ name }) => name === tool)?.effect;
+          return service === undefined || effect === undefined ? undefined : { service, effect };
+        });
+  return { forwarding, authentication, oauth, authorize };
 };
 
 export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
@@ -61,7 +70,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
   checkExposure(config);
   warnOfClearText(config, logger);
   const address = parseAddress(server.addr);
-  const { forwarding, authentication, oauth } = await createAccess(deps);
+  const { forwarding, authentication, oauth, authorize } = await createAccess(deps);
   const routes = createRoutes({
     mode: server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode,
     legacySessions: server.legacySessions,
@@ -74,6 +83,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     maxStreams: Math.ceil(server.max_connections / 2),
     isReady,
     oauth,
+    authorize,
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });

@@ -4,13 +4,19 @@ import { isLoopback, parseAddress } from './config/server.ts';
 import type { Logger } from './kit/context.ts';
 import { AppError } from './kit/errors.ts';
 import type { TlsOptions } from './server/tls.ts';
+import type { KubernetesConfig } from './services/kubernetes/config.ts';
 import type { Config } from './settings.ts';
 
 const refuse = (key: string, message: string): AppError => new AppError('INVALID_ARGUMENT', message, { details: { key } });
 
 /** Throws where others than this machine could call without saying who they are. */
-export const checkExposure = ({ auth, server, security }: Config): void => {
+export const checkExposure = ({ auth, server, security, kubernetes }: Config): void => {
   const { host } = parseAddress(server.addr);
+  if (!auth.enabled && (kubernetes as KubernetesConfig).identity === 'impersonate')
+    throw refuse(
+      'kubernetes.identity',
+      'Configuration kubernetes.identity: impersonate needs auth.enabled: without it nobody knows in whose name to act.',
+    );
   if (auth.enabled || isLoopback(host) || security.allowUnauthenticated) return;
   throw refuse(
     'server.addr',

@@ -89,12 +89,9 @@ export const authConfig = section({
   password: secret('MCP_AUTH_PASSWORD', 'Mode basic: the password of that user.'),
   users: z.array(user).default([]).meta({ description: 'Mode basic: several users: name, hash (scrypt), scopes (read).' }),
   mtls: section({
-    subjects: z
-      .array(subject)
-      .default([])
-      .meta({
-        description: 'Mode mtls: subjects of client certificates, such as CN=alice,O=sre; as text with all scopes, or { subject, scopes }.',
-      }),
+    subjects: z.array(subject).default([]).meta({
+      description: 'Mode mtls: subjects of client certificates, such as CN=alice,O=sre; as text with all scopes, or { subject, scopes }.',
+    }),
   }),
 });
 

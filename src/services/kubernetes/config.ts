@@ -22,6 +22,16 @@ export const kubernetesConfig = z.strictObject({
   qps: described(z.number().positive().max(10_000).default(100), 'MCP_K8S_QPS', 'Requests per second and cluster.'),
   burst: described(z.int().min(1).max(100_000).default(200), 'MCP_K8S_BURST', 'Requests at once before qps counts.'),
   maxConnections: described(z.int().min(1).max(1000).default(64), 'MCP_K8S_MAX_CONNECTIONS', 'Sockets per cluster.'),
+  identity: described(
+    z
+      .enum(['server', 'impersonate'], {
+        error:
+          'must be server or impersonate. Token exchange (RFC 8693) is not offered: use impersonate, which needs no token of the caller',
+      })
+      .default('server'),
+    'MCP_KUBERNETES_IDENTITY',
+    "Whose rights the API server sees: the server's own, or those of the caller (impersonate; needs auth.enabled over HTTP).",
+  ),
   retries: described(z.int().min(0).max(10).default(2), 'MCP_K8S_RETRIES', 'Repeats of a read that failed for a passing reason.'),
 });
 
