@@ -1,6 +1,7 @@
 // Builds the secret manager from the configuration, with the readers of Vault and, when it is handed one, of Kubernetes.
 
 import type { Logger } from '../kit/context.ts';
+import { AppError } from '../kit/errors.ts';
 import type { SecretsConfig } from './config.ts';
 import { createSecretManager, type SecretManager, type SecretReaders } from './manager.ts';
 import { createVault } from './vault.ts';
@@ -27,6 +28,10 @@ export const createSecrets = ({ rotation, vault: settings }: SecretsConfig, { no
     ...rotation,
     readers: { kubernetes, vault: ({ path, field }, signal) => vault.read(path, field, signal) },
   });
+  if (settings.token?.startsWith('vault:') === true)
+    throw new AppError('INVALID_ARGUMENT', 'Configuration secrets.vault.token: the token of Vault cannot stand in Vault itself.', {
+      details: { key: 'secrets.vault.token' },
+    });
   if (settings.token !== undefined) manager.define('secrets.vault.token', settings.token);
   return {
     ...manager,

@@ -20,12 +20,14 @@ export const readSecretFile = async (path: string): Promise<string> => {
     throw refuse(path, 'cannot be read: does it exist, and may this user read it?', cause);
   });
   try {
-    const { size } = await file.stat();
-    if (size > MAX_BYTES) throw refuse(path, `is larger than ${MAX_BYTES} bytes.`);
-    const text = (await file.readFile('utf8').catch((cause: unknown) => Promise.reject(refuse(path, 'cannot be read.', cause)))).replace(
-      /\r?\n$/,
-      '',
-    );
+    // Bounded by what is read, not by what the file says of itself: devices and pipes say nothing.
+    const buffer = Buffer.alloc(MAX_BYTES + 1);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null).catch((cause: unknown) => {
+      throw refuse(path, 'cannot be read.', cause);
+    });
+    if (bytesRead > MAX_BYTES) throw refuse(path, `is larger than ${MAX_BYTES} bytes.`);
+    const text = buffer.toString('utf8', 0, bytesRead).replace(/\r?\n$/, '');
+    buffer.fill(0);
     if (text === '') throw refuse(path, 'is empty.');
     return text;
   } finally {
