@@ -14,9 +14,14 @@ export interface Forwarding {
 const MAX_HOPS = 32;
 const HOST = /^[A-Za-z0-9.-]{1,253}(?::\d{1,5})?$|^\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?$/;
 
+const isAddress = (text: string): boolean => (text.includes(':') ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text));
+
 const parseNetwork = (text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] => {
+  const [address = '', bits] = text.split('/');
   try {
-    return text.includes('/') ? ipaddr.parseCIDR(text) : [ipaddr.process(text), ipaddr.process(text).kind() === 'ipv4' ? 32 : 128];
+    if (!isAddress(address)) throw new Error('no address');
+    const parsed = ipaddr.process(address);
+    return bits === undefined ? [parsed, parsed.kind() === 'ipv4' ? 32 : 128] : ipaddr.parseCIDR(text);
   } catch {
     throw new AppError('INVALID_ARGUMENT', `Configuration server.trustedProxies: ${text.slice(0, 60)} is no network such as 10.0.0.0/8.`, {
       details: { key: 'server.trustedProxies' },
@@ -28,9 +33,7 @@ const parseNetwork = (text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] => {
 const toPlain = (text: string): string | undefined => {
   const [, bracketed, withPort] = /^\[([^\]]+)\](?::\d+)?$|^(\d{1,3}(?:\.\d{1,3}){3}):\d+$/.exec(text) ?? [];
   const bare = (bracketed ?? withPort ?? text).split('%', 1)[0] ?? '';
-  return ipaddr.isValid(bare) && (bare.includes(':') || ipaddr.IPv4.isValidFourPartDecimal(bare))
-    ? ipaddr.process(bare).toString()
-    : undefined;
+  return isAddress(bare) ? ipaddr.process(bare).toString() : undefined;
 };
 
 /** @param networks addresses and CIDR ranges; throws INVALID_ARGUMENT for what is neither */

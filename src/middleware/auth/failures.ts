@@ -20,6 +20,8 @@ export interface Failures {
   /** Throws RATE_LIMITED while the address has used up its failures. */
   check(address: string): void;
   count(address: string): void;
+  /** Addresses that are remembered; bounded. */
+  readonly size: number;
   /** Runs a slow check. As many at once as failures are left; further ones wait, so that a burst learns no more than a queue would. */
   guard<Result>(address: string, isFailure: (result: Result) => boolean, work: () => Promise<Result>): Promise<Result>;
 }
@@ -64,6 +66,9 @@ export const createFailures = (limit: number, now: () => number): Failures => {
   };
   return {
     check,
+    get size() {
+      return entries.size;
+    },
     count(address) {
       if (limit > 0) make(address).failures += 1;
     },
