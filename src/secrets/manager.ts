@@ -1,6 +1,6 @@
 // The secret manager: values by name, encrypted in memory, with versions that overlap, expire, and follow the place they come from.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Logger } from '../kit/context.ts';
 import { formatDuration } from '../kit/duration.ts';
 import { AppError, toAppError } from '../kit/errors.ts';
@@ -111,7 +111,8 @@ export const createSecretManager = ({
   warnBeforeSec,
 }: SecretManagerOptions): SecretManager => {
   const sealer = createSealer(randomBytes(32));
-  const digestKey = randomBytes(32);
+  // A key object is prepared once; bytes would be prepared with every request.
+  const digestKey = createSecretKey(randomBytes(32));
   const digest = (candidate: string): Buffer => createHmac('sha256', digestKey).update(candidate).digest();
   const entries = new Map<string, Entry>();
   let timer: NodeJS.Timeout | undefined;
