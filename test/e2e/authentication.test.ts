@@ -1,6 +1,9 @@
 // Authentication through the front door, mode by mode: right, wrong, missing, malformed, expired; and what a refused caller is told.
 
 import { createHash, createHmac } from 'node:crypto';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/secrets/password.ts';
 import { errorOf, type Reply, send, sendRpc } from '../support/http.ts';
@@ -124,6 +127,23 @@ describe('mode apikey (SEED-MW-01, SEED-REQ-02, SEED-CONF-03)', () => {
     expect(await status('/nowhere')).toBe(404);
     expect(await status('/mcp')).toBe(401);
     expect(await status('/api/kubernetes/sse')).toBe(401);
+  });
+
+  it('is spoken by a real client, on every transport', async () => {
+    const headers = { 'x-api-key': KEY };
+    const transports = [
+      new StreamableHTTPClientTransport(new URL('/mcp', held.door.url), { requestInit: { headers } }),
+      new SSEClientTransport(new URL('/api/kubernetes/sse', held.door.url), {
+        requestInit: { headers },
+        eventSourceInit: { fetch: (url, init) => fetch(url, { ...init, headers: { ...(init.headers as object), ...headers } }) },
+      }),
+    ];
+    for (const transport of transports) {
+      const client = new Client({ name: 'test', version: '1' });
+      await client.connect(transport as Parameters<Client['connect']>[0]);
+      expect((await client.listTools()).tools.length).toBeGreaterThan(5);
+      await client.close();
+    }
   });
 
   it('checks Host before anything else', async () => {

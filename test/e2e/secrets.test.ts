@@ -7,10 +7,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorOf, sendRpc } from '../support/http.ts';
 import { type Cluster, openCluster, runProgram, startProgram } from '../support/program.ts';
-import { openShop } from '../support/shop.ts';
+import { openApp, openShop } from '../support/shop.ts';
 
 const FIRST = 'cnm_first_Zk3v9Qp7Lw2Xr8Tn5Yb1';
 const SECOND = 'cnm_second_Hd6Jf4Gs0Va3Kp8Rt5';
@@ -107,6 +108,60 @@ describe('references', () => {
     while (!server.stderr().includes('the last value stays in use')) await delay(50);
     expect(await statusOf(server.url, SECOND)).toBe(200);
     await server.stop();
+  });
+});
+
+const PLUGIN = `
+import { z } from '${pathToFileURL(join(process.cwd(), 'node_modules', 'zod', 'index.js')).href}';
+import { defineService } from '${pathToFileURL(join(process.cwd(), 'src', 'kit', 'service.ts')).href}';
+import { tool } from '${pathToFileURL(join(process.cwd(), 'src', 'kit', 'tool.ts')).href}';
+
+export default defineService({
+  name: 'board',
+  title: 'Board',
+  config: z.strictObject({ url: z.string(), token: z.string() }),
+  tools: [
+    tool({
+      name: 'board_get_title', title: 'Get title', description: 'Gets the title.', effect: 'read',
+      input: z.object({}), output: z.object({ title: z.string() }),
+      run: async (_, { url, token }, { signal }) => {
+        const reply = await fetch(url, { headers: { authorization: 'Bearer ' + (await token.current()) }, signal });
+        return { head: { title: await reply.text() } };
+      },
+    }),
+  ],
+  connect: ({ url, token }, { secret }) => ({ url, token: secret('board.token', token) }),
+  ping: async () => ({ state: 'up' }),
+});
+`;
+
+describe('the credential of a backend', () => {
+  it('rotates without a restart, and is masked in answers (SEED-SECRET-01, SEED-SECRET-02)', async () => {
+    const seen: string[] = [];
+    const backend = createServer((request, response) => {
+      seen.push(request.headers.authorization ?? '');
+      response.end(`title, told by a backend that repeats ${request.headers.authorization}`);
+    });
+    await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+    const [plugin, token] = [join(folder, 'board.ts'), join(folder, 'board-token')];
+    await writeFile(plugin, PLUGIN);
+    await writeFile(token, 'backend-token-one');
+    const server = await openApp({
+      plugins: [plugin],
+      'board.url': `http://127.0.0.1:${(backend.address() as AddressInfo).port}`,
+      'board.token': `file:${token}`,
+      'secrets.rotation.checkSec': 1,
+    });
+    const title = async (): Promise<unknown> => (await server.call('board_get_title')).structured;
+    expect(await title()).toEqual({ title: 'title, told by a backend that repeats Bearer ***' });
+    await writeFile(token, 'backend-token-two');
+    while (seen.at(-1) !== 'Bearer backend-token-two') {
+      expect(JSON.stringify(await title())).not.toContain('backend-token');
+      await delay(50);
+    }
+    await server.close();
+    backend.closeAllConnections();
+    await new Promise((resolve) => backend.close(resolve));
   });
 });
 
