@@ -1,11 +1,10 @@
 // The generated pages of the documentation: tools, configuration keys, error codes.
 
 import { z } from 'zod';
-import { listKeys } from '../src/config/load.ts';
-import { serverConfig } from '../src/config/server.ts';
 import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
 import { ERROR_CODES } from '../src/kit/errors.ts';
 import type { ToolInfo } from '../src/kit/tool.ts';
+import { configKeys } from '../src/settings.ts';
 
 const NOTE = 'This page is generated from the source by `npm run generate`; do not edit it.';
 
@@ -85,8 +84,8 @@ const toMeta = (schema: z.core.$ZodType): z.core.GlobalMeta => {
   return { ...(definition.innerType === undefined ? {} : toMeta(definition.innerType)), ...z.globalRegistry.get(schema) };
 };
 
-export const toConfigurationPage = (serviceShape: Readonly<Record<string, z.ZodType>>): string => {
-  const rows = listKeys({ ...serverConfig, ...serviceShape }).map(({ key, type, schema, env }) => {
+export const toConfigurationPage = (): string => {
+  const rows = configKeys().map(({ key, type, schema, env }) => {
     const { description = '', secret } = toMeta(schema);
     return [`\`${key}\``, secret === true ? 'secret' : type, toDefault(schema), env === undefined ? '' : `\`${env}\``, description];
   });
@@ -97,6 +96,8 @@ export const toConfigurationPage = (serviceShape: Readonly<Record<string, z.ZodT
     '',
     `A YAML file (\`--config\`, \`MCP_CONFIG\`), environment variables and flags; the later wins. \`\${NAME}\` in a value is taken from the environment, an unset`,
     'name stops the start, `$$` before the brace is a literal. An unknown key, or a value that cannot be understood, stops the start and names the nearest known key.',
+    'A secret key takes the value itself, or says where it stands: `file:/path`, `kubernetes:namespace/name/key`, `vault:path#field` (docs/secrets.md);',
+    '`<environment>_FILE` names a file that holds it.',
     'Lists in the environment are separated by commas; booleans are `1, true, yes, on` and `0, false, no, off`.',
     '',
     table(['key', 'type', 'default', 'environment', 'meaning'], rows),

@@ -2,9 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
-import { openCache } from './cache/open.ts';
 import { warmUp } from './cache/warm-up.ts';
-import { isLoopback, parseAddress } from './config/server.ts';
+import { createCaching } from './caching.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
 import type { Caller, Effect, Logger } from './kit/context.ts';
@@ -24,10 +23,12 @@ import { createSurfaces, type Surface } from './mcp/surfaces.ts';
 import { createTasks } from './mcp/tasks.ts';
 import { openPolicy } from './policy/open.ts';
 import type { Policy } from './policy/policy.ts';
+import { createSecrets } from './secrets/create.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
+import { resolveSigningKey } from './start.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
@@ -48,12 +49,6 @@ export interface App {
   /** Ends calls that outlived the grace time, then closes services and doors. */
   close(): Promise<void>;
 }
-
-/** `cache_ttl` of a service's section, ms. */
-const toCacheTtl = (section: unknown): number | undefined =>
-  typeof section === 'object' && section !== null && 'cache_ttl' in section && typeof section.cache_ttl === 'number'
-    ? section.cache_ttl * 1000
-    : undefined;
 
 const toMode = ({ security }: ServerConfig): Effect => (security.allowWrites ? (security.allowDestructive ? 'delete' : 'write') : 'read');
 
@@ -133,16 +128,6 @@ const createDirectory = (manager: Manager, { selection, caller }: DirectoryFor, 
 /** After the grace time, what was cancelled may still say so. */
 const LAST_WORDS_MS = 1000;
 
-const checkExposure = (config: Config): void => {
-  const { host } = parseAddress(config.server.addr);
-  if (isLoopback(host) || config.security.allowUnauthenticated) return;
-  throw new AppError(
-    'INVALID_ARGUMENT',
-    `Refusing to listen on ${config.server.addr} without authentication: everyone who reaches this address could use your clusters. Listen on 127.0.0.1, or set security.allowUnauthenticated to accept that.`,
-    { details: { key: 'server.addr' } },
-  );
-};
-
 /** Builds the application. Nothing is loaded or connected yet. */
 export const createApp = async (settings: Settings, overrides: { now?: () => number; log?: (line: string) => void } = {}): Promise<App> => {
   const { config, env } = settings;
@@ -156,23 +141,30 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     ...(overrides.log === undefined ? {} : { write: overrides.log }),
     now,
   });
-  const sealer = createSealer(config.security.signingKey ?? randomBytes(32));
-  if (config.security.signingKey !== undefined) redactor.learn(config.security.signingKey);
+  const secrets = createSecrets(config.secrets, {
+    now,
+    logger,
+    learn: redactor.learn,
+    // Only a reference into the cluster loads the client library.
+    kubernetes: async (reference, signal) =>
+      (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
+  });
+  const sealer = createSealer((await resolveSigningKey(config, secrets)) ?? randomBytes(32));
   const bus = new InMemoryServerEventBus();
   const notify: Notify = {
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
     resourceUpdated: (uri) => bus.publish({ kind: 'resource_updated', uri }),
   };
-  let policyEra = 0;
-  const policy = await openPolicy({
-    ...config.security,
+  const policy = await openPolicy({ ...config.security, logger, onChange: () => notify.listChanged('tools') });
+  const deps: ServiceDeps = {
     logger,
-    onChange: () => {
-      policyEra += 1;
-      notify.listChanged('tools');
-    },
-  });
-  const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn, notify };
+    now,
+    env,
+    fingerprint: sealer.fingerprint,
+    learnSecret: redactor.learn,
+    notify,
+    secret: secrets.define,
+  };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
   const stopping = new AbortController();
@@ -193,17 +185,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     stopping: stopping.signal,
     mask: redactor.mask,
     policy: policy.current,
-    cache: config.cache.enabled
-      ? {
-          cache: openCache(config.cache, overrides.now),
-          now,
-          mask: redactor.mask,
-          learned: redactor.learned,
-          // Callers share answers only when nothing about them can make a difference.
-          rightsOf: ({ id, groups, scopes }) => JSON.stringify(policy.current().hasRules ? [policyEra, id, groups, scopes] : scopes),
-          ttlOf: (service) => toCacheTtl(config[service]),
-        }
-      : undefined,
+    cache: createCaching({ config, redactor, policy: policy.current, now, clock: overrides.now }),
     directory: (request) => createDirectory(manager, request, config, policy.current()),
     ...(mode === 'read'
       ? {}
@@ -231,7 +213,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     confirmations: createConfirmations(sealer, now),
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
-    isPrivate: policy.current().hasRules,
+    isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
     report,
   };
   const surfaces = createSurfaces({
@@ -252,7 +234,6 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   let isReady = false;
 
   const openHttp: App['openHttp'] = async ({ port } = {}) => {
-    checkExposure(config);
     // Over stdio nothing of HTTP is loaded.
     const { openHttpDoor } = await import('./doors.ts');
     const door = await openHttpDoor({
@@ -267,6 +248,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       local,
       isReady: () => isReady,
       report,
+      secrets,
+      now,
     });
     isReady = true;
     const call = (tool: string, args: unknown) =>
@@ -310,6 +293,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       await Promise.allSettled(doors.map((door) => door.close()));
       policy.close();
       await manager.shutdown();
+      await secrets.close();
     },
   };
 };

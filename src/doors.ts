@@ -2,14 +2,24 @@
 
 import type { ServerEventBus } from '@modelcontextprotocol/server';
 import { isLoopback, parseAddress } from './config/server.ts';
+import { checkExposure, toTls, warnOfClearText } from './exposure.ts';
 import type { Caller, Logger } from './kit/context.ts';
 import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps } from './mcp/server.ts';
 import type { Surfaces } from './mcp/surfaces.ts';
+import { createAuthentication } from './middleware/auth/create.ts';
+import { createMetadata } from './middleware/auth/metadata.ts';
+import { createStepUp } from './middleware/auth/step-up.ts';
+import { rateLimit } from './middleware/rate-limit/index.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
+import type { Secrets } from './secrets/create.ts';
+import { createForwarding } from './server/forwarded.ts';
 import { type HttpDoor, openHttp } from './server/http.ts';
 import { createRoutes } from './server/routes.ts';
+import { createStreamBudget } from './server/streams.ts';
 import type { Config } from './settings.ts';
+import { openStore } from './store/open.ts';
+import { NAME, TITLE } from './version.ts';
 
 export interface HttpDoorDeps {
   readonly config: Config;
@@ -23,23 +33,49 @@ export interface HttpDoorDeps {
   readonly local: Caller;
   readonly isReady: () => boolean;
   readonly report: (error: unknown, where: string) => void;
+  readonly secrets: Secrets;
+  readonly now: () => number;
 }
 
-export const openHttpDoor = async ({
-  config,
-  port,
-  logger,
-  manager,
-  bus,
-  surfaces,
-  mcpDeps,
-  serviceNames,
-  local,
-  isReady,
-  report,
-}: HttpDoorDeps): Promise<HttpDoor> => {
+/** Who may call, behind which proxies, and what OAuth clients are told. */
+const createAccess = async ({ config, secrets, now, logger, serviceNames, manager }: HttpDoorDeps) => {
+  const { auth, server } = config;
+  const publicUrl = server.publicUrl?.replace(/\/+$/, '');
+  const forwarding = createForwarding(server.trustedProxies, publicUrl);
+  if (!auth.enabled) return { forwarding };
+  const authentication = await createAuthentication({
+    config: auth,
+    secrets,
+    now,
+    logger,
+    realm: NAME,
+    services: serviceNames,
+    publicUrl,
+    baseUrl: forwarding.toBaseUrl,
+    hasClientCa: server.tls.clientCAFile !== undefined && server.tls.certFile !== undefined,
+    onRefused: (refused) => logger.info({ ...refused }, 'request refused'),
+  });
+  const oauth =
+    authentication.issuer === undefined ? undefined : createMetadata({ authentication, baseUrl: forwarding.toBaseUrl, title: TITLE });
+  const authorize =
+    authentication.issuer === undefined
+      ? undefined
+      : createStepUp(authentication, (tool) => {
+          const service = manager.ownerOf(tool);
+          const effect = manager.catalogues.find(({ name }) => name === service)?.tools.find(({ name }) => name === tool)?.effect;
+          return service === undefined || effect === undefined ? undefined : { service, effect };
+        });
+  return { forwarding, authentication, oauth, authorize };
+};
+
+export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
+  const { config, port, logger, manager, bus, surfaces, mcpDeps, serviceNames, local, isReady, report, secrets } = deps;
   const { server } = config;
+  checkExposure(config);
+  warnOfClearText(config, logger);
   const address = parseAddress(server.addr);
+  const { forwarding, authentication, oauth, authorize } = await createAccess(deps);
+  const store = await openStore(config.store, secrets, logger);
   const routes = createRoutes({
     mode: server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode,
     legacySessions: server.legacySessions,
@@ -54,8 +90,11 @@ export const openHttpDoor = async ({
     paths: { sse: server.ssePaths, http: server.httpPaths, streamable: server.streamableHttpPaths },
     bus,
     maxBodyBytes: server.maxBodyBytes,
-    maxStreams: Math.ceil(server.max_connections / 2),
+    bounds: config.limits,
+    streams: createStreamBudget(Math.ceil(server.max_connections / 2)),
     isReady,
+    oauth,
+    authorize,
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });
@@ -66,8 +105,16 @@ export const openHttpDoor = async ({
     security: {
       allowedHosts: server.allowedHosts.length > 0 ? server.allowedHosts : isLoopback(address.host) ? LOOPBACK_NAMES : [],
       allowedOrigins: server.cors.allowedOrigins,
+      cors: server.cors,
+      isSecure: server.tls.certFile !== undefined || server.publicUrl?.startsWith('https:') === true,
     },
+    authentication,
+    rateLimit: config.ratelimit.enabled ? rateLimit(config.ratelimit, { store, anonymous: local.id }) : undefined,
+    compressionLevel: config.performance.compression_enabled ? config.performance.compression_level : undefined,
+    forwarding,
+    tls: toTls(config, logger),
     readTimeoutMs: server.readTimeoutSec * 1000,
+    writeTimeoutMs: server.writeTimeoutSec * 1000,
     idleTimeoutMs: server.idleTimeoutSec * 1000,
     maxConnections: server.max_connections,
     anonymous: local,
@@ -78,6 +125,7 @@ export const openHttpDoor = async ({
     async close() {
       await routes.close();
       await door.close();
+      await store.close();
     },
   };
 };

@@ -9,9 +9,11 @@ import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
 import { section } from './kit/config.ts';
 import { AppError } from './kit/errors.ts';
 import type { ServiceDefinition } from './kit/service.ts';
+import { authConfig } from './middleware/auth/config.ts';
 import { performanceConfig } from './middleware/compress/config.ts';
 import { rateLimitConfig } from './middleware/rate-limit/config.ts';
 import { policyKeys } from './policy/config.ts';
+import { secretsConfig } from './secrets/config.ts';
 import { type ServiceSlot, services } from './services/index.ts';
 import { storeConfig } from './store/config.ts';
 
@@ -19,10 +21,12 @@ export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
 const ownShape = {
   ...serverConfig,
+  auth: authConfig,
   ratelimit: rateLimitConfig,
   performance: performanceConfig,
   cache: cacheConfig,
   store: storeConfig,
+  secrets: secretsConfig,
   security: section({ ...securityKeys, ...policyKeys }),
 };
 const configShape = { ...ownShape, ...serviceShape };

@@ -16,6 +16,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Parts of app.ts: the settings, and the doors of HTTP, which are loaded on use.
   'settings.ts': ['*'],
   'doors.ts': ['*'],
+  'exposure.ts': ['*'],
+  'caching.ts': ['*'],
+  'start.ts': ['*'],
   commands: ['*'],
   'version.ts': [],
   generated: [],
@@ -93,7 +96,9 @@ describe('the architecture', () => {
   });
 
   it('keeps main, app and commands at the top: nobody imports them', () => {
-    const top = (file: string): boolean => ['main.ts', 'app.ts', 'settings.ts', 'doors.ts'].includes(file) || file.startsWith('commands/');
+    const top = (file: string): boolean =>
+      ['main.ts', 'app.ts', 'settings.ts', 'doors.ts', 'exposure.ts', 'start.ts', 'caching.ts'].includes(file) ||
+      file.startsWith('commands/');
     expect(imports.filter(({ from, to }) => top(to) && !top(from)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
   });
 

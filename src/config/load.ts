@@ -83,6 +83,17 @@ const fromText = (text: string, { key, type }: ConfigKey, source: string): unkno
   return text;
 };
 
+/** `<env>_FILE` of a secret becomes a reference to that file, which is followed when it changes. */
+const fromEnvironment = (key: ConfigKey, env: Environment): unknown => {
+  if (key.env === undefined) return undefined;
+  const name = [key.env, ...(key.aliases ?? [])].find((one) => env[one] !== undefined) ?? key.env;
+  const value = env[name];
+  const path = toMeta(key.schema)['secret'] === true ? env[`${key.env}_FILE`] : undefined;
+  if (path === undefined) return value === undefined ? undefined : fromText(value, key, name);
+  if (value !== undefined) throw refuse(key.key, `both ${key.env} and ${key.env}_FILE are set: keep one.`);
+  return `file:${path}`;
+};
+
 const setAt = (tree: Tree, key: string, value: unknown): void => {
   const names = key.split('.');
   const last = names.pop() ?? key;
@@ -157,9 +168,8 @@ export const loadConfig = async <Shape extends z.core.$ZodLooseShape>({
     warnings.push(`The section ${name} belongs to a service that is not part of this product; it has no effect.`);
   }
   for (const key of keys) {
-    const name = key.env === undefined ? undefined : [key.env, ...(key.aliases ?? [])].find((one) => env[one] !== undefined);
-    const value = name === undefined ? undefined : env[name];
-    if (name !== undefined && value !== undefined) setAt(tree, key.key, fromText(value, key, name));
+    const value = fromEnvironment(key, env);
+    if (value !== undefined) setAt(tree, key.key, value);
   }
   for (const [name, value] of Object.entries(flags)) {
     const key = keys.find((item) => item.key === name);

@@ -1,7 +1,7 @@
 // The server's own configuration keys. Every service owns its section; config/load.ts joins them.
 
 import { z } from 'zod';
-import { described, names, section } from '../kit/config.ts';
+import { described, names, secret, section } from '../kit/config.ts';
 
 const paths = (family: string) =>
   z
@@ -21,11 +21,10 @@ export const securityKeys = {
   ),
   allowWrites: described(z.boolean().default(false), 'MCP_ALLOW_WRITES', 'Offer tools that change state.'),
   allowDestructive: described(z.boolean().default(false), 'MCP_ALLOW_DESTRUCTIVE', 'Offer delete, drain and exec too; needs allowWrites.'),
-  signingKey: z.string().min(32).optional().meta({
-    env: 'MCP_SIGNING_KEY',
-    secret: true,
-    description: 'Key for cursors, plans and request states; shared by replicas. Random per process when absent.',
-  }),
+  signingKey: secret(
+    'MCP_SIGNING_KEY',
+    'Key for cursors, plans and request states, 32 characters or more; shared by replicas. Random per process when absent.',
+  ),
   approval: section({
     write: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_WRITE', 'How a write plan is approved.'),
     delete: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_DELETE', 'How a delete plan is approved.'),
@@ -55,8 +54,30 @@ export const serverConfig = {
     httpPaths: paths('http'),
     cors: section({
       allowedOrigins: names('MCP_CORS_ALLOWED_ORIGINS', 'Browser origins that may call, such as https://console.example.com.'),
+      allowedMethods: names('MCP_CORS_ALLOWED_METHODS', 'Methods that browsers may use beside GET, POST, DELETE and OPTIONS.'),
+      allowedHeaders: names('MCP_CORS_ALLOWED_HEADERS', 'Request headers that browsers may send beside the built-in ones.'),
+      maxAge: described(
+        z.int().min(0).max(604_800).default(86_400),
+        'MCP_CORS_MAX_AGE',
+        'How long browsers may remember a preflight, seconds.',
+      ),
     }),
     allowedHosts: names('MCP_ALLOWED_HOSTS', 'Host names accepted in the Host header; loopback names when bound to loopback.'),
+    trustedProxies: names('MCP_TRUSTED_PROXIES', 'Networks (CIDR) whose X-Forwarded-* headers are believed.'),
+    publicUrl: described(
+      z.url({ protocol: /^https?$/ }).optional(),
+      'MCP_PUBLIC_URL',
+      'Address under which clients reach this server: base of OAuth metadata and audience of tokens. Else taken from the request.',
+    ),
+    tls: section({
+      certFile: described(z.string().min(1).optional(), 'MCP_TLS_CERT_FILE', 'Certificate chain, PEM; re-read when it changes.'),
+      keyFile: described(z.string().min(1).optional(), 'MCP_TLS_KEY_FILE', 'Its private key, PEM.'),
+      clientCAFile: described(
+        z.string().min(1).optional(),
+        'MCP_TLS_CLIENT_CA_FILE',
+        'Authorities of client certificates, PEM. Outside of auth.mode mtls every connection then needs such a certificate.',
+      ),
+    }),
     max_connections: described(z.int().min(1).default(1000), 'MCP_MAX_CONNECTIONS', 'Open sockets; streams are capped at half of it.'),
     maxBodyBytes: described(z.int().min(1024).default(4_194_304), 'MCP_MAX_BODY_BYTES', 'Largest request body; 413 above.'),
     shutdownGraceSec: described(

@@ -24,6 +24,7 @@ const SILENT: ServiceDeps = {
   fingerprint: () => '',
   learnSecret: () => {},
   notify: { listChanged: () => {}, resourceUpdated: () => {} },
+  secret: (name) => ({ name, current: async () => '', onChange: () => () => {} }),
 };
 
 const toToolInfo = (tool: ToolInfo): ToolInfo => ({

@@ -20,6 +20,11 @@ export interface Caller {
   readonly groups: readonly string[];
   /** Granted scopes (`read`, `write`, `destructive`, `admin`, each optionally `<scope>:<service>`). */
   readonly scopes: readonly string[];
+  /** Services that its credential is limited to; `scopes` is narrowed to them already. Absent = all. */
+  readonly services?: readonly string[];
+  /** Namespaces that its credential is limited to. Absent = all. */
+  readonly namespaces?: readonly string[];
+  /** Where the request came from; behind trusted proxies the client's own address. */
   readonly address?: string;
 }
 

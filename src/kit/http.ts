@@ -11,11 +11,15 @@ export interface HttpExchange {
   readonly route: string | undefined;
   readonly requestId: string;
   readonly caller: Caller;
-  /** Peer address of the socket. */
+  /** The client's address: the peer of the socket, or what a trusted proxy says. */
   readonly address: string;
   /** The sockets beneath: bodies are read from them, and legacy SSE writes to them. */
   readonly node: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 }
+
+/** What a route asks of its callers: nothing, an identity, or the scope `admin`. Without authentication all are open. */
+export const PROTECTIONS = ['open', 'auth', 'admin'] as const;
+export type Protection = (typeof PROTECTIONS)[number];
 
 /** The error shape of every HTTP answer that is not the protocol's own. */
 export const toErrorResponse = (

@@ -5,6 +5,7 @@ import type { CallContext, Logger } from './context.ts';
 import type { ClusterStatus, Health } from './directory.ts';
 import { AppError } from './errors.ts';
 import type { Answer } from './result.ts';
+import type { SecretSource } from './secret.ts';
 import type { Signals } from './signals.ts';
 import type { Tool, ToolInfo } from './tool.ts';
 
@@ -25,6 +26,11 @@ export interface ServiceDeps {
   /** Tells the redactor about a secret value that was seen; it is masked wherever it reappears. */
   readonly learnSecret: (value: string) => void;
   readonly notify: Notify;
+  /**
+   * A secret of the configuration by its key (`grafana.apiKey`): a value, or a reference that is followed. Read it with every request, so that
+   * a rotation needs no restart.
+   */
+  readonly secret: (key: string, value: string) => SecretSource;
   /** One finished request to a backend, for metrics. */
   readonly onUpstreamCall?: (call: { service: string; api: string; status: string; ms: number }) => void;
 }

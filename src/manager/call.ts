@@ -166,7 +166,7 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     const hidden = request.selection.hidden.get(request.tool);
     if (hidden !== undefined)
       throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${hidden.why}`, {
-        details: { by: hidden.by, missing: request.tool },
+        details: { by: hidden.by, missing: hidden.missing ?? request.tool },
       });
     throw new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
   };

@@ -68,6 +68,8 @@ export interface SelectionOptions {
 export interface Hidden {
   readonly by: 'mode' | 'policy';
   readonly why: string;
+  /** The scope that would be needed; absent = something else. */
+  readonly missing?: string;
 }
 
 export interface Selection {
@@ -131,8 +133,8 @@ export const selectTools = (catalogues: readonly ServiceCatalogue[], options: Se
 export const restrict = (selection: Selection, ask: (tool: ToolInfo) => Decision): Selection => {
   const hidden = new Map(selection.hidden);
   const tools = selection.tools.filter((tool) => {
-    const { allowed, rule } = ask(tool);
-    if (!allowed) hidden.set(tool.name, { by: 'policy', why: `Denied: ${rule}.` });
+    const { allowed, rule, missing } = ask(tool);
+    if (!allowed) hidden.set(tool.name, { by: 'policy', why: `Denied: ${rule}.`, ...(missing === undefined ? {} : { missing }) });
     return allowed;
   });
   return { ...selection, tools, hidden };

@@ -83,7 +83,11 @@ describe('a policy', () => {
 
   it('puts scopes above all rules', () => {
     const policy = make({ rules: [{ action: 'allow' }] });
-    expect(policy.mayUse(other, remove)).toEqual({ allowed: false, rule: 'the scope destructive for kubernetes is missing' });
+    expect(policy.mayUse(other, remove)).toEqual({
+      allowed: false,
+      rule: 'the scope destructive for kubernetes is missing',
+      missing: 'destructive',
+    });
     expect(policy.mayUse({ ...other, scopes: ['destructive:kubernetes'] }, remove).allowed).toBe(true);
     expect(policy.mayUse({ ...other, scopes: ['destructive:helm'] }, remove).allowed).toBe(false);
   });

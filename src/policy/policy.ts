@@ -18,6 +18,8 @@ export interface Decision {
   readonly allowed: boolean;
   /** The rule that decided, or the default in words. */
   readonly rule: string;
+  /** The scope that is missing, when that is why. */
+  readonly missing?: string;
 }
 
 export interface Policy {
@@ -160,7 +162,9 @@ export const createPolicy = (source: PolicySource | undefined): Policy => {
     return effect === 'read' ? ALLOWED_READ : DENIED;
   };
   const refuseScope = (caller: Caller, { service, effect }: Use): Decision | undefined =>
-    hasScope(caller, SCOPE[effect], service) ? undefined : { allowed: false, rule: `the scope ${SCOPE[effect]} for ${service} is missing` };
+    hasScope(caller, SCOPE[effect], service)
+      ? undefined
+      : { allowed: false, rule: `the scope ${SCOPE[effect]} for ${service} is missing`, missing: SCOPE[effect] };
   return {
     hasRules,
     mayUse(caller, use) {

@@ -1,23 +1,30 @@
 // Opens the HTTP transport: sockets and limits, then the pipeline, then the route. Nothing else.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { compose } from '../kit/compose.ts';
 import type { Caller } from '../kit/context.ts';
 import { AppError, toAppError } from '../kit/errors.ts';
-import { type HttpExchange, toErrorResponse } from '../kit/http.ts';
+import { type HttpExchange, PROTECTIONS, type Protection, toErrorResponse } from '../kit/http.ts';
+import type { Forwarding } from './forwarded.ts';
 import { httpPipeline, type PipelineOptions } from './pipeline.ts';
 import type { Routes } from './routes.ts';
+import { openTls, type TlsOptions } from './tls.ts';
 
 export interface HttpOptions extends PipelineOptions {
   readonly host: string;
   readonly port: number;
   readonly routes: Routes;
   readonly readTimeoutMs: number;
+  /** For answers that are no streams; 0 = none. */
+  readonly writeTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxConnections: number;
   readonly anonymous: Caller;
+  readonly forwarding: Forwarding;
+  /** Absent = plain HTTP. */
+  readonly tls?: TlsOptions | undefined;
   readonly report: (error: unknown, where: string) => void;
 }
 
@@ -30,6 +37,8 @@ export interface HttpDoor {
 }
 
 const SWEEP_MS = 50;
+const MIN_CHECK_MS = 250;
+const MAX_CHECK_MS = 5000;
 const ENCODED_SEPARATOR = /%2f|%5c|%00|%2e|\/\.\.?(?:\/|$)|\/\/|\\/i;
 
 /** The path as the table knows it: a trailing slash is accepted; encoded, doubled and traversing paths match nothing, even when `raw` alone shows it. */
@@ -41,18 +50,22 @@ const toPath = (pathname: string, raw: string = pathname): string => {
 const createFetch = ({
   routes,
   anonymous,
+  forwarding,
   report,
+  writeTimeoutMs,
   ...options
 }: HttpOptions): ((request: Request, node: HttpExchange['node']) => Promise<Response>) => {
-  const handle = compose<HttpExchange, Response>(httpPipeline(options), async (exchange) => {
-    const path = toPath(exchange.url.pathname, exchange.node.incoming.url);
-    const route = routes.table.get(path);
-    if (route === undefined) return routes.hint(path);
-    const handler = route[exchange.request.method];
+  const answer = async (exchange: HttpExchange): Promise<Response> => {
+    const entry = exchange.route === undefined ? undefined : routes.table.get(exchange.route);
+    if (entry === undefined) return routes.hint(toPath(exchange.url.pathname, exchange.node.incoming.url));
+    const handler = entry.route[exchange.request.method];
     if (handler !== undefined) return handler(exchange).catch((thrown: unknown) => refuse(thrown, exchange));
-    const allow = Object.keys(route).join(', ');
+    const allow = Object.keys(entry.route).join(', ');
     return toErrorResponse(new AppError('UNSUPPORTED', `This path takes ${allow}.`, { details: { allow } }), { allow }, 405);
-  });
+  };
+  const handlers = Object.fromEntries(
+    PROTECTIONS.map((protection) => [protection, compose<HttpExchange, Response>(httpPipeline(options, protection), answer)]),
+  ) as Record<Protection, (exchange: HttpExchange) => Promise<Response>>;
   const refuse = (thrown: unknown, { route = 'http' }: HttpExchange): Response => {
     const error = toAppError(thrown);
     if (error.code === 'INTERNAL') report(thrown, route);
@@ -61,17 +74,35 @@ const createFetch = ({
   return async (request, node) => {
     const url = new URL(request.url);
     const path = toPath(url.pathname, node.incoming.url);
+    const entry = routes.table.get(path);
     const exchange: HttpExchange = {
       request,
       url,
-      route: routes.table.has(path) ? path : undefined,
+      route: entry === undefined ? undefined : path,
       requestId: '',
       caller: anonymous,
-      address: node.incoming.socket.remoteAddress ?? '',
+      address: forwarding.toAddress(node.incoming.socket.remoteAddress ?? '', request.headers),
       node,
     };
-    return handle(exchange).catch((thrown: unknown) => refuse(thrown, exchange));
+    const handled = handlers[entry?.protection ?? 'open'](exchange).catch((thrown: unknown) => refuse(thrown, exchange));
+    return writeTimeoutMs > 0 ? inTime(handled, exchange, writeTimeoutMs) : handled;
   };
+};
+
+const isStream = ({ headers }: Response): boolean => headers.get('content-type')?.startsWith('text/event-stream') === true;
+
+/** Answers in time, and is read in time; a stream has all the time it needs. */
+const inTime = async (handled: Promise<Response>, { node, request }: HttpExchange, ms: number): Promise<Response> => {
+  if (request.method === 'GET') return handled;
+  const { promise: late, resolve } = Promise.withResolvers<Response>();
+  const message = `No answer within ${ms / 1000}s (server.writeTimeoutSec).`;
+  const timer = setTimeout(() => resolve(toErrorResponse(new AppError('DEADLINE_EXCEEDED', message), { connection: 'close' })), ms);
+  const response = await Promise.race([handled, late]);
+  clearTimeout(timer);
+  if (isStream(response)) return response;
+  const slow = setTimeout(() => node.outgoing.destroy(), ms);
+  node.outgoing.once('close', () => clearTimeout(slow));
+  return response;
 };
 
 const listen = (server: Server, host: string, port: number): Promise<AddressInfo> =>
@@ -88,7 +119,6 @@ const listen = (server: Server, host: string, port: number): Promise<AddressInfo
     server.listen(port, host, () => resolve(server.address() as AddressInfo));
   });
 
-/** Listens; resolves when connections are taken. */
 /**
  * The adapter writes its own light responses without building a web stream; `Response.json` would still make a heavy one,
  * and it is how the protocol library answers.
@@ -101,24 +131,32 @@ const lightenJson = (): void => {
   };
 };
 
+/** Listens; resolves when connections are taken. */
 export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const fetch = createFetch(options);
   const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), { overrideGlobalObjects: true });
   lightenJson();
-  const server = createServer(
-    { requestTimeout: options.readTimeoutMs, headersTimeout: options.readTimeoutMs, keepAliveTimeout: options.idleTimeoutMs },
-    (incoming, outgoing) => void listener(incoming, outgoing),
-  );
+  const limits = {
+    requestTimeout: options.readTimeoutMs,
+    headersTimeout: options.readTimeoutMs,
+    keepAliveTimeout: options.idleTimeoutMs,
+    // How often those who send too slowly are looked for.
+    connectionsCheckingInterval: Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, options.readTimeoutMs / 4)),
+  };
+  const onRequest: RequestListener = (incoming, outgoing) => void listener(incoming, outgoing);
+  const tls = options.tls === undefined ? undefined : await openTls(options.tls, limits, onRequest);
+  const server = tls?.server ?? createServer(limits, onRequest);
   server.maxConnections = options.maxConnections;
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closed: Promise<void> | undefined;
   const stopListening = (): Promise<void> => {
+    tls?.close();
     closed ??= new Promise((resolve) => server.close(() => resolve()));
     return closed;
   };
   return {
-    url: `http://${host}:${address.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${host}:${address.port}`,
     async drain() {
       const done = stopListening();
       // A connection turns idle when its last answer is out; nothing tells us, so we look.

@@ -16,7 +16,8 @@ import { AppError } from '../kit/errors.ts';
 import { type HttpExchange, toErrorResponse } from '../kit/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
 import { readBody } from './body.ts';
-import { createStreamStore } from './streams.ts';
+import { checkJsonBounds, type JsonBounds } from './json-bounds.ts';
+import { createStreamStore, type StreamBudget } from './streams.ts';
 
 export type Handle = (exchange: HttpExchange) => Promise<Response>;
 /** Handlers by HTTP method. */
@@ -26,9 +27,12 @@ export interface FamilyOptions {
   readonly factory: ServerFactory;
   readonly bus: ServerEventBus;
   readonly maxBodyBytes: number;
-  /** Cap on open streams of this route, in total; a quarter of it per caller. */
-  readonly maxStreams: number;
+  readonly bounds: JsonBounds;
+  /** Shared by all routes. */
+  readonly streams: StreamBudget;
   readonly report: (error: unknown, where: string) => void;
+  /** Refuses a message that the caller's token has no scope for, so that an OAuth client can ask for more. */
+  readonly authorize?: ((exchange: HttpExchange, body: unknown) => Response | undefined) | undefined;
 }
 
 export interface Family {
@@ -50,22 +54,28 @@ const toAuthInfo = ({ caller }: HttpExchange): AuthInfo => ({
 });
 
 /** Body as JSON, or the answer that refuses it. */
-const parseBody = async (exchange: HttpExchange, limit: number): Promise<{ body: unknown } | { refusal: Response }> => {
+const parseBody = async (
+  exchange: HttpExchange,
+  { maxBodyBytes, bounds, authorize }: Pick<FamilyOptions, 'maxBodyBytes' | 'bounds' | 'authorize'>,
+): Promise<{ body: unknown } | { refusal: Response }> => {
   if (!isJsonContentType(exchange.request.headers.get('content-type'))) {
     return { refusal: toRpcError(415, -32000, 'Unsupported Media Type: Content-Type must be application/json') };
   }
   let text: string;
   try {
-    text = await readBody(exchange, limit);
+    text = await readBody(exchange, maxBodyBytes);
   } catch (thrown) {
     if (thrown instanceof AppError) return { refusal: toErrorResponse(thrown, { connection: 'close' }) };
     throw thrown;
   }
   try {
     const body: unknown = JSON.parse(text);
-    return Array.isArray(body) ? { refusal: toRpcError(400, INVALID_REQUEST, 'Batches are not supported') } : { body };
-  } catch {
-    return { refusal: toRpcError(400, PARSE_ERROR, 'Parse error') };
+    if (Array.isArray(body)) return { refusal: toRpcError(400, INVALID_REQUEST, 'Batches are not supported') };
+    checkJsonBounds(body, bounds);
+    const refusal = authorize?.(exchange, body);
+    return refusal === undefined ? { body } : { refusal };
+  } catch (thrown) {
+    return { refusal: thrown instanceof AppError ? toErrorResponse(thrown) : toRpcError(400, PARSE_ERROR, 'Parse error') };
   }
 };
 
@@ -86,10 +96,10 @@ const notAllowed =
   };
 
 /** Streamable HTTP, both eras, stateless. */
-export const streamableHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions): Family & { readonly handler: McpHttpHandler } => {
+export const streamableHttp = ({ factory, bus, report, ...limits }: FamilyOptions): Family & { readonly handler: McpHttpHandler } => {
   const handler = createMcpHandler(factory, { legacy: 'stateless', bus, onerror: (error) => report(error, 'streamable-http') });
   const post: Handle = async (exchange) => {
-    const parsed = await parseBody(exchange, maxBodyBytes);
+    const parsed = await parseBody(exchange, limits);
     if ('refusal' in parsed) return parsed.refusal;
     return withStreamHeaders(await handler.fetch(exchange.request, { parsedBody: parsed.body, authInfo: toAuthInfo(exchange) }));
   };
@@ -108,10 +118,10 @@ const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Both eras, always one JSON body: for clients and scripts that cannot read event streams. */
-export const plainHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions): Family => {
+export const plainHttp = ({ factory, bus, report, ...limits }: FamilyOptions): Family => {
   const modern = createMcpHandler(factory, { legacy: 'reject', bus, onerror: (error) => report(error, 'http') });
   const post: Handle = async (exchange) => {
-    const parsed = await parseBody(exchange, maxBodyBytes);
+    const parsed = await parseBody(exchange, limits);
     if ('refusal' in parsed) return parsed.refusal;
     const body = withoutProgress(parsed.body);
     const options = { parsedBody: body, authInfo: toAuthInfo(exchange) };
@@ -131,7 +141,7 @@ export const plainHttp = ({ factory, bus, maxBodyBytes, report }: FamilyOptions)
 /** Streamable HTTP with sessions for clients of 2025: server-to-client requests work, sticky routing is needed. */
 export const sessionHttp = (options: FamilyOptions): Family => {
   const stateless = streamableHttp(options);
-  const sessions = createStreamStore<WebStandardStreamableHTTPServerTransport>(options.maxStreams, (transport) => transport.close());
+  const sessions = createStreamStore<WebStandardStreamableHTTPServerTransport>(options.streams, (transport) => transport.close());
   const open = async (exchange: HttpExchange): Promise<WebStandardStreamableHTTPServerTransport> => {
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
@@ -161,7 +171,7 @@ export const sessionHttp = (options: FamilyOptions): Family => {
     );
   };
   const post: Handle = async (exchange) => {
-    const parsed = await parseBody(exchange, options.maxBodyBytes);
+    const parsed = await parseBody(exchange, options);
     if ('refusal' in parsed) return parsed.refusal;
     if (await isLegacyRequest(exchange.request, parsed.body)) return pass(exchange, parsed.body);
     return withStreamHeaders(await stateless.handler.fetch(exchange.request, { parsedBody: parsed.body, authInfo: toAuthInfo(exchange) }));
@@ -177,10 +187,10 @@ export const sessionHttp = (options: FamilyOptions): Family => {
 
 /** The event stream of 2024: GET opens it, POST to the message route answers on it. */
 export const legacySse = (
-  { factory, maxBodyBytes, maxStreams }: FamilyOptions,
+  { factory, streams: budget, ...limits }: FamilyOptions,
   messagePath: string,
 ): { readonly stream: Route; readonly message: Route; close(): Promise<void> } => {
-  const streams = createStreamStore<SSEServerTransport>(maxStreams, (transport) => transport.close());
+  const streams = createStreamStore<SSEServerTransport>(budget, (transport) => transport.close());
   const get: Handle = async (exchange) => {
     const { SSEServerTransport: Transport } = await import('@modelcontextprotocol/server-legacy/sse');
     const transport = new Transport(messagePath, exchange.node.outgoing);
@@ -199,7 +209,7 @@ export const legacySse = (
       );
     const transport = streams.find(id, exchange.caller.id);
     if (transport === undefined) return toErrorResponse(new AppError('NOT_FOUND', 'There is no such stream: open it again.'));
-    const parsed = await parseBody(exchange, maxBodyBytes);
+    const parsed = await parseBody(exchange, limits);
     if ('refusal' in parsed) return parsed.refusal;
     await transport.handleMessage(parsed.body, { authInfo: toAuthInfo(exchange) } as never);
     return new Response('Accepted', { status: 202 });

@@ -1,12 +1,31 @@
 // The HTTP middleware: one ordered list, first in, last out.
 
 import type { Step } from '../kit/compose.ts';
-import type { HttpExchange } from '../kit/http.ts';
+import type { HttpExchange, Protection } from '../kit/http.ts';
+import { type Authentication, auth } from '../middleware/auth/index.ts';
+import { compress } from '../middleware/compress/index.ts';
 import { requestId } from '../middleware/request-id/index.ts';
 import { type SecurityOptions, security } from '../middleware/security/index.ts';
 
 export interface PipelineOptions {
   readonly security: SecurityOptions;
+  /** Absent = everyone is the local caller. */
+  readonly authentication?: Authentication | undefined;
+  /** Absent = no limit. */
+  readonly rateLimit?: Step<HttpExchange, Response> | undefined;
+  /** 1 to 9; absent = answers go as they are. */
+  readonly compressionLevel?: number | undefined;
 }
 
-export const httpPipeline = (options: PipelineOptions): Step<HttpExchange, Response>[] => [requestId(), security(options.security)];
+/** Built once per protection of the route table; unmatched paths run `open`. */
+export const httpPipeline = (options: PipelineOptions, protection: Protection): Step<HttpExchange, Response>[] => {
+  const { authentication, rateLimit, compressionLevel } = options;
+  const always = [requestId(), security(options.security)];
+  if (protection === 'open') return always;
+  return [
+    ...always,
+    ...(authentication === undefined ? [] : [auth(authentication, protection === 'admin' ? 'admin' : undefined)]),
+    ...(rateLimit === undefined ? [] : [rateLimit]),
+    ...(compressionLevel === undefined ? [] : [compress(compressionLevel)]),
+  ];
+};

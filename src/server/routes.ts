@@ -2,9 +2,18 @@
 
 import type { Mode } from '../config/server.ts';
 import { AppError } from '../kit/errors.ts';
-import { toErrorResponse } from '../kit/http.ts';
+import { type Protection, toErrorResponse } from '../kit/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
-import { type Family, type FamilyOptions, legacySse, plainHttp, type Route, sessionHttp, streamableHttp } from './mcp-routes.ts';
+import {
+  type Family,
+  type FamilyOptions,
+  type Handle,
+  legacySse,
+  plainHttp,
+  type Route,
+  sessionHttp,
+  streamableHttp,
+} from './mcp-routes.ts';
 
 export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   readonly mode: Exclude<Mode, 'stdio'>;
@@ -21,10 +30,17 @@ export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   };
   readonly isReady: () => boolean;
   readonly health: (signal: AbortSignal) => Promise<object>;
+  /** Documents for OAuth clients; absent = no issuer is configured. */
+  readonly oauth?: { readonly resource: (path: string) => Handle; readonly authorizationServer: Handle } | undefined;
+}
+
+export interface RouteEntry {
+  readonly protection: Protection;
+  readonly route: Route;
 }
 
 export interface Routes {
-  readonly table: ReadonlyMap<string, Route>;
+  readonly table: ReadonlyMap<string, RouteEntry>;
   /** What a path without a route is told. */
   readonly hint: (path: string) => Response;
   close(): Promise<void>;
@@ -62,32 +78,44 @@ const profileRoute = (options: RoutesOptions, make: (factory: ServerFactory) => 
   };
 };
 
-const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route][] => {
+const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route, Protection][] => {
   const healthy = async (): Promise<Response> => Response.json({ status: 'healthy' });
   const ready = async (): Promise<Response> =>
     Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
   return [
-    ['/health', { GET: healthy, HEAD: healthy }],
-    ['/ready', { GET: ready, HEAD: ready }],
-    ['/health/detailed', { GET: async ({ request }) => Response.json(await health(request.signal)) }],
+    ['/health', { GET: healthy, HEAD: healthy }, 'open'],
+    ['/ready', { GET: ready, HEAD: ready }, 'open'],
+    ['/health/detailed', { GET: async ({ request }) => Response.json(await health(request.signal)) }, 'auth'],
   ];
 };
 
+const AUTHORIZATION_SERVER_PATH = '/.well-known/oauth-authorization-server';
+const RESOURCE_PATH = '/.well-known/oauth-protected-resource';
+
+/** RFC 9728: one document for the whole server, and one per address that speaks MCP. */
+const oauthRoutes = ({ oauth }: RoutesOptions, paths: readonly string[]): [string, Route, Protection][] =>
+  oauth === undefined
+    ? []
+    : [
+        [AUTHORIZATION_SERVER_PATH, { GET: oauth.authorizationServer }, 'open'],
+        ...['', ...paths].map((path): [string, Route, Protection] => [`${RESOURCE_PATH}${path}`, { GET: oauth.resource(path) }, 'open']),
+      ];
+
 /** Builds the table of one mode. Two equal paths stop the start. */
 export const createRoutes = (options: RoutesOptions): Routes => {
-  const table = new Map<string, Route>();
+  const table = new Map<string, RouteEntry>();
   const closers: (() => Promise<void>)[] = [];
-  const add = (path: string, route: Route): void => {
+  const add = (path: string, route: Route, protection: Protection = 'auth'): void => {
     if (table.has(path))
       throw new AppError('INVALID_ARGUMENT', `Two routes have the path ${path}.`, { details: { key: 'server.*Paths', path } });
-    table.set(path, route);
+    table.set(path, { protection, route });
   };
   const mount = (path: string, family: Family): void => {
     add(path, family.route);
     closers.push(() => family.close());
   };
   const streams = (factory: ServerFactory): Family => (options.legacySessions ? sessionHttp : streamableHttp)({ ...options, factory });
-  for (const [path, route] of statusRoutes(options)) add(path, route);
+  for (const [path, route, protection] of statusRoutes(options)) add(path, route, protection);
   for (const service of options.services) {
     const factory = options.factoryFor(service);
     mount(options.paths.http[service] ?? `/api/${service}/http`, plainHttp({ ...options, factory }));
@@ -101,6 +129,8 @@ export const createRoutes = (options: RoutesOptions): Routes => {
     closers.push(() => sse.close());
   }
   if (options.mode !== 'http') mount('/mcp', profileRoute(options, streams));
+  const spoken = [...table].filter(([path, { protection }]) => protection === 'auth' && path !== '/health/detailed').map(([path]) => path);
+  for (const [path, route, protection] of oauthRoutes(options, spoken)) add(path, route, protection);
   return {
     table,
     hint: (path) =>

@@ -6,10 +6,15 @@ import type { StoreConfig } from './config.ts';
 import { createMemoryStore } from './memory.ts';
 import type { Store } from './store.ts';
 
-export const openStore = async ({ type, url }: StoreConfig, logger: Logger): Promise<Store> => {
+/** The address may be a reference to a secret. */
+export const openStore = async (
+  { type, url }: StoreConfig,
+  secrets: { define(name: string, value: string): { current(): string | Promise<string> } },
+  logger: Logger,
+): Promise<Store> => {
   if (type === 'memory') return createMemoryStore();
   if (url === undefined)
     throw new AppError('INVALID_ARGUMENT', 'Configuration store.url: is needed with store.type redis.', { details: { key: 'store.url' } });
   const { createRedisStore } = await import('./redis.ts');
-  return createRedisStore(url, { logger });
+  return createRedisStore(await secrets.define('store.url', url).current(), { logger });
 };

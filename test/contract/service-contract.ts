@@ -34,6 +34,7 @@ const depsOf = (env: Readonly<Record<string, string>>, learnSecret: (value: stri
   fingerprint: (value) => `hash-${value.length}`,
   learnSecret,
   notify: { listChanged: () => {}, resourceUpdated: () => {} },
+  secret: (name, value) => ({ name, current: async () => value, onChange: () => () => {} }),
 });
 
 const codeOf = (thrown: unknown): string => (thrown instanceof AppError ? thrown.code : String(thrown));

@@ -171,6 +171,34 @@ describe('foreign hosts and origins', () => {
   });
 });
 
+describe('browsers', () => {
+  it('are told the configured methods, headers and age, on every route the same', async () => {
+    const program = await startProgram(['--kubeconfig', cluster.kubeconfig], {
+      MCP_CORS_ALLOWED_ORIGINS: 'https://console.example.com',
+      MCP_CORS_ALLOWED_METHODS: 'PATCH',
+      MCP_CORS_ALLOWED_HEADERS: 'X-Team',
+      MCP_CORS_MAX_AGE: '0',
+      MCP_AUTH_ENABLED: 'true',
+      MCP_AUTH_API_KEY: 'cnm_Zk3v9Qp7Lw2Xr8Tn5Yb1Hd6Jf4',
+    });
+    const headers = { origin: 'https://console.example.com', 'access-control-request-method': 'POST' };
+    for (const path of ['/mcp', '/health', '/api/kubernetes/sse']) {
+      const reply = await fetch(`${program.url}${path}`, { method: 'OPTIONS', headers });
+      expect([reply.status, reply.headers.get('access-control-allow-origin')]).toEqual([204, 'https://console.example.com']);
+      expect(reply.headers.get('access-control-allow-methods')).toBe('GET, POST, DELETE, OPTIONS, PATCH');
+      expect(reply.headers.get('access-control-allow-headers')).toMatch(/X-Api-Key.*X-Team$/);
+      expect(reply.headers.get('access-control-max-age')).toBe('0');
+    }
+    // A refusal can be read by the page that got it.
+    const refused = await fetch(`${program.url}/mcp`, { method: 'POST', headers: { origin: 'https://console.example.com' } });
+    expect([refused.status, refused.headers.get('access-control-expose-headers')]).toEqual([
+      401,
+      expect.stringContaining('WWW-Authenticate'),
+    ]);
+    await program.stop();
+  });
+});
+
 describe('health (SEED-HTTP-05)', () => {
   it('is healthy, ready, and tells each service in detail', async () => {
     expect(JSON.parse((await send('GET', '/health')).body)).toEqual({ status: 'healthy' });

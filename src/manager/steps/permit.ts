@@ -9,8 +9,8 @@ import type { FinalAnswer } from '../../kit/result.ts';
 import type { Decision, Policy, Use } from '../../policy/policy.ts';
 import type { Call } from '../call.ts';
 
-const refuse = ({ rule }: Decision, tool: string, what = ''): AppError =>
-  new AppError('FORBIDDEN', `The policy refuses ${tool}${what}: ${rule}.`, { details: { by: 'policy', rule, missing: tool } });
+const refuse = ({ rule, missing = tool }: Decision, tool: string, what = ''): AppError =>
+  new AppError('FORBIDDEN', `The policy refuses ${tool}${what}: ${rule}.`, { details: { by: 'policy', rule, missing } });
 
 const toWords = ({ kind, namespace, namespaced, cluster, change }: Target): string =>
   [

@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
 import type { Step } from '../../kit/compose.ts';
 import type { HttpExchange } from '../../kit/http.ts';
-import type { PerformanceConfig } from './config.ts';
 
 const THRESHOLD_BYTES = 1024;
 const PACKABLE = /^(application\/(?:[\w.+-]*\+)?json|text\/(?!event-stream)|image\/svg\+xml|application\/(?:javascript|xml))/;
@@ -43,8 +42,9 @@ export const chooseCoding = (accept: string | null, ours: readonly string[]): st
 const isPackable = ({ status, headers, body }: Response): boolean =>
   status !== 204 && status !== 304 && body !== null && !headers.has('content-encoding') && PACKABLE.test(headers.get('content-type') ?? '');
 
-export const compress = ({ compression_level }: Pick<PerformanceConfig, 'compression_level'>): Step<HttpExchange, Response> => {
-  const packs = createPacks(compression_level);
+/** @param level 1 = fast, 9 = small */
+export const compress = (level: number): Step<HttpExchange, Response> => {
+  const packs = createPacks(level);
   const names = [...packs.keys()];
   return async (exchange, next) => {
     const response = await next(exchange);

@@ -8,10 +8,14 @@ export interface SecurityOptions {
   /** Host names accepted in Host; empty = any (a non-loopback bind without a list). */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  /** Additions to the built-in lists, and how long browsers remember, seconds. */
+  readonly cors: { readonly allowedMethods: readonly string[]; readonly allowedHeaders: readonly string[]; readonly maxAge: number };
+  /** Callers come over TLS: browsers are told to stay there. */
+  readonly isSecure: boolean;
 }
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
-const METHODS = 'GET, POST, DELETE, OPTIONS';
+const METHODS = ['GET', 'POST', 'DELETE', 'OPTIONS'];
 const REQUEST_HEADERS =
   'Content-Type, Accept, Authorization, X-Api-Key, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, traceparent, tracestate';
 const EXPOSED_HEADERS = 'Mcp-Session-Id, WWW-Authenticate, Retry-After, X-Request-Id';
@@ -43,14 +47,14 @@ const toCorsHeaders = (origin: string): Record<string, string> => ({
   vary: 'Origin',
 });
 
-const preflight = (origin: string): Response =>
+const preflight = (origin: string, { allowedMethods, allowedHeaders, maxAge }: SecurityOptions['cors']): Response =>
   new Response(null, {
     status: 204,
     headers: {
       ...toCorsHeaders(origin),
-      'access-control-allow-methods': METHODS,
-      'access-control-allow-headers': REQUEST_HEADERS,
-      'access-control-max-age': '86400',
+      'access-control-allow-methods': [...new Set([...METHODS, ...allowedMethods])].join(', '),
+      'access-control-allow-headers': [REQUEST_HEADERS, ...allowedHeaders].join(', '),
+      'access-control-max-age': String(maxAge),
     },
   });
 
@@ -65,13 +69,14 @@ export const security =
       if (origin === null) return next(exchange);
       if (!isAllowedOrigin(origin, options))
         return toErrorResponse(new AppError('FORBIDDEN', 'This Origin is not allowed.', { details: { by: 'server.cors.allowedOrigins' } }));
-      if (method === 'OPTIONS' && headers.has('access-control-request-method')) return preflight(origin);
+      if (method === 'OPTIONS' && headers.has('access-control-request-method')) return preflight(origin, options.cors);
       const response = await next(exchange);
       for (const [name, value] of Object.entries(toCorsHeaders(origin))) response.headers.set(name, value);
       return response;
     };
     const response = await answer();
     for (const [name, value] of SAFE_HEADERS) response.headers.set(name, value);
+    if (options.isSecure) response.headers.set('strict-transport-security', 'max-age=31536000');
     return response;
   };
 

@@ -26,6 +26,16 @@ export const kubernetesConfig = z.strictObject({
     'MCP_K8S_CACHE_TTL',
     'Longest time an answer is kept, seconds; 0 = never. Absent = as each tool says.',
   ),
+  identity: described(
+    z
+      .enum(['server', 'impersonate'], {
+        error:
+          'must be server or impersonate. Token exchange (RFC 8693) is not offered: use impersonate, which needs no token of the caller',
+      })
+      .default('server'),
+    'MCP_KUBERNETES_IDENTITY',
+    "Whose rights the API server sees: the server's own, or those of the caller (impersonate; needs auth.enabled over HTTP).",
+  ),
   retries: described(z.int().min(0).max(10).default(2), 'MCP_K8S_RETRIES', 'Repeats of a read that failed for a passing reason.'),
 });
 

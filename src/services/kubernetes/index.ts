@@ -74,6 +74,7 @@ export const kubernetes = defineService({
     fingerprint,
     learnSecret,
     now,
+    identity: config.identity,
   }),
   ping,
   close: ({ targets }) => targets.close(),

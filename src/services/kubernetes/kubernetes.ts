@@ -1,11 +1,11 @@
 // What the tools of this service work with, and the few moves that all of them share.
 
-import type { CallContext } from '../../kit/context.ts';
+import type { CallContext, Caller } from '../../kit/context.ts';
 import { AppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
 import type { KubernetesClient } from './client.ts';
 import { RESOURCES } from './resources.ts';
-import type { KubernetesTargets } from './targets.ts';
+import type { ClientFor, KubernetesTargets } from './targets.ts';
 
 export interface Kubernetes {
   readonly targets: KubernetesTargets;
@@ -14,14 +14,36 @@ export interface Kubernetes {
   /** The value is masked wherever it reappears. */
   readonly learnSecret: (value: string) => void;
   readonly now: () => number;
+  /** Whose rights the API server sees: the server's own, or those of the caller. */
+  readonly identity: 'server' | 'impersonate';
 }
+
+/** The person who started the process on stdio: the server's rights are theirs. */
+const LOCAL = 'local';
+
+/** Groups of Kubernetes itself are never taken from a token: `system:masters` may do everything. */
+const toOwnGroups = (groups: readonly string[]): readonly string[] => groups.filter((group) => !group.startsWith('system:'));
+
+const toClientFor = ({ identity }: Kubernetes, cluster: string | undefined, { id, groups, namespaces }: Caller): ClientFor => ({
+  cluster,
+  ...(identity === 'impersonate' && id !== LOCAL ? { impersonate: { user: id, groups: toOwnGroups(groups) } } : {}),
+  ...(namespaces === undefined ? {} : { namespaces }),
+});
+
+/** The client of a cluster within the caller's limits, and in the caller's name where the configuration says so. */
+export const clientFor = (
+  service: Kubernetes,
+  cluster: string | undefined,
+  { caller }: Pick<CallContext, 'caller'>,
+): Promise<KubernetesClient> => service.targets.client(toClientFor(service, cluster, caller));
 
 /** The client of the cluster that a call means, and its name as answers state it. */
 export const openCluster = async (
-  { targets }: Kubernetes,
-  cluster: string | undefined,
+  service: Kubernetes,
+  wanted: string | undefined,
+  ctx: Pick<CallContext, 'caller'>,
 ): Promise<{ client: KubernetesClient; cluster: string }> => {
-  const client = await targets.client({ cluster });
+  const client = await clientFor(service, wanted, ctx);
   return { client, cluster: client.target.name };
 };
 

@@ -2,7 +2,7 @@
 
 import type { Completer, Prompt, ResourceTemplate } from '../../kit/service.ts';
 import type { KubernetesClient } from './client.ts';
-import type { Kubernetes } from './kubernetes.ts';
+import { clientFor, type Kubernetes } from './kubernetes.ts';
 import { RESOURCES, type ResourceRef } from './resources.ts';
 
 const CLUSTER_SCOPE = '_';
@@ -126,29 +126,31 @@ const namesOf = async (
   return rows.map(({ cells }) => String(cells[at])).filter(startsWith(prefix));
 };
 
-/** Argument -> suggestions; with the rights of the configured identity, as the tools have. */
+/** Argument -> suggestions; with the rights that the tools have, as the tools have. */
 export const completions: Readonly<Record<string, Completer<Kubernetes>>> = {
   cluster: async (prefix, _, { targets }) =>
     targets
       .list()
       .map(({ name }) => name)
       .filter(startsWith(prefix)),
-  namespace: async (prefix, { cluster }, { targets }, { signal }) =>
-    namesOf(await targets.client({ cluster }), RESOURCES.namespaces, undefined, prefix, signal),
-  kind: async (prefix, { cluster }, { targets }, ctx) => {
-    const { groups } = await (await targets.client({ cluster })).discovery(ctx);
+  namespace: async (prefix, { cluster }, service, ctx) =>
+    namesOf(await clientFor(service, cluster, ctx), RESOURCES.namespaces, undefined, prefix, ctx.signal),
+  kind: async (prefix, { cluster }, service, ctx) => {
+    const { groups } = await (await clientFor(service, cluster, ctx)).discovery(ctx);
     const names = groups.flatMap(({ name: group, versions }) =>
       (versions[0]?.resources ?? []).map(({ plural }) => (group === '' ? plural : `${plural}.${group}`)),
     );
     return names.filter(startsWith(prefix));
   },
-  name: async (prefix, { cluster, namespace, kind = 'pods' }, { targets }, { signal }) => {
-    const client = await targets.client({ cluster });
+  name: async (prefix, { cluster, namespace, kind = 'pods' }, service, ctx) => {
+    const { signal } = ctx;
+    const client = await clientFor(service, cluster, ctx);
     const { resource } = await client.resolveKind(kind, { signal });
     return namesOf(client, resource, resource.namespaced && namespace !== CLUSTER_SCOPE ? namespace : undefined, prefix, signal);
   },
-  target: async (prefix, { cluster, namespace }, { targets }, { signal }) => {
-    const client = await targets.client({ cluster });
+  target: async (prefix, { cluster, namespace }, service, ctx) => {
+    const { signal } = ctx;
+    const client = await clientFor(service, cluster, ctx);
     const kinds = [RESOURCES.deployments, RESOURCES.statefulsets, RESOURCES.daemonsets];
     const lists = await Promise.all(
       kinds.map(async (resource) =>
@@ -157,8 +159,8 @@ export const completions: Readonly<Record<string, Completer<Kubernetes>>> = {
     );
     return lists.flat().filter((name) => startsWith(prefix)(name) || startsWith(prefix)(name.split('/')[1] ?? ''));
   },
-  to: async (prefix, { cluster, namespace }, { targets }, { signal }) =>
-    (await namesOf(await targets.client({ cluster }), RESOURCES.services, namespace, prefix.replace(/^service\//, ''), signal)).map(
-      (name) => `service/${name}`,
-    ),
+  to: async (prefix, { cluster, namespace }, service, ctx) =>
+    (
+      await namesOf(await clientFor(service, cluster, ctx), RESOURCES.services, namespace, prefix.replace(/^service\//, ''), ctx.signal)
+    ).map((name) => `service/${name}`),
 };

@@ -18,6 +18,8 @@ export interface ClientFor {
   readonly cluster?: string | undefined;
   /** The caller's own identity, when the server acts in callers' names. */
   readonly impersonate?: Impersonation | undefined;
+  /** Namespaces that the caller is limited to, within those of the configuration. Absent = no limit of its own. */
+  readonly namespaces?: readonly string[] | undefined;
 }
 
 export interface KubernetesTargets {
@@ -86,10 +88,11 @@ export const createKubernetesTargets = async (options: TargetsOptions): Promise<
       for (const client of byIdentity.values()) void client.close();
     }
   };
-  const open = (target: KubeTarget, impersonate: Impersonation | undefined): KubernetesClient => {
+  const open = (target: KubeTarget, { impersonate, namespaces: limits }: ClientFor): KubernetesClient => {
+    const allowed = narrow(namespaces, limits);
     const upstream = createKubeUpstream(target, { ...options, impersonate });
     logger.debug({ cluster: target.name }, 'client made');
-    return createKubernetesClient({ target, upstream, namespaces, now });
+    return createKubernetesClient({ target, upstream, namespaces: allowed, now });
   };
   source.watch(closeRemoved);
 
@@ -110,14 +113,13 @@ export const createKubernetesTargets = async (options: TargetsOptions): Promise<
       }));
       return all.toSorted((a, b) => Number(b.isDefault) - Number(a.isDefault));
     },
-    client: async ({ cluster, impersonate } = {}) => {
+    client: async (wanted = {}) => {
       await source.check();
-      const target = find(cluster);
+      const target = find(wanted.cluster);
       const byIdentity = clients.get(target) ?? new Map<string, KubernetesClient>();
       clients.set(target, byIdentity);
-      const identity =
-        impersonate === undefined ? '' : JSON.stringify([impersonate.user, impersonate.uid, impersonate.groups, impersonate.extra]);
-      const client = byIdentity.get(identity) ?? open(target, impersonate);
+      const identity = toIdentity(wanted);
+      const client = byIdentity.get(identity) ?? open(target, wanted);
       touch(byIdentity, identity, client);
       return client;
     },
@@ -129,6 +131,22 @@ export const createKubernetesTargets = async (options: TargetsOptions): Promise<
       await Promise.all(all.map((client) => client.close()));
     },
   };
+};
+
+/** Clients of different identities or limits are never the same. */
+const toIdentity = ({ impersonate, namespaces }: ClientFor): string =>
+  impersonate === undefined && namespaces === undefined
+    ? ''
+    : JSON.stringify([impersonate?.user, impersonate?.uid, impersonate?.groups, impersonate?.extra, namespaces]);
+
+/** Both limits hold. An empty list means all, so what is left must not be empty. */
+const narrow = (configured: readonly string[], limits: readonly string[] | undefined): readonly string[] => {
+  if (limits === undefined) return configured;
+  const both = configured.length === 0 ? limits : limits.filter((name) => configured.includes(name));
+  if (both.length > 0) return both;
+  throw new AppError('FORBIDDEN', 'The namespaces of this caller are none that the configuration allows.', {
+    details: { by: 'policy', setting: 'kubernetes.namespaces' },
+  });
 };
 
 const touch = (clients: Map<string, KubernetesClient>, identity: string, client: KubernetesClient): void => {

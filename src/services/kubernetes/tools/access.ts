@@ -224,7 +224,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx) => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const head = { cluster, ...(args.namespace === undefined ? {} : { namespace: args.namespace }) };
       if (args.view === 'rules') return answerRules(client, args, head, ctx);
       return args.view === 'who' ? answerWho(client, args, head, ctx) : answerCheck(client, args, head, ctx);

@@ -143,7 +143,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx): Promise<Answer> => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const now = ctx.now();
       const { from, to } = parseWindow(args.since ?? '1h', 'now', now);
       if (args.fieldSelector !== undefined && args.name !== undefined) {

@@ -155,7 +155,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx) => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const view = args.view ?? (args.kind === undefined ? 'resources' : 'schema');
       if (view === 'schema' && args.kind !== undefined) return answerSchema(args.kind, client, ctx, { cluster }, args);
       const discovery = await client.discovery(ctx);

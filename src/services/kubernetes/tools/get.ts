@@ -178,7 +178,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx) => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const { resource, subresource } = await client.resolveKind(args.kind, ctx);
       if (subresource !== undefined)
         throw new AppError('INVALID_ARGUMENT', 'Name the kind without a subresource; view=status shows the status.', {

@@ -97,7 +97,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx) => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const words = await expandCategories(args.kind.split(','), client, ctx);
       if (words.length === 0 || words.length > MAX_KINDS) {
         throw new AppError('INVALID_ARGUMENT', `Name between one and ${MAX_KINDS} kinds.`, {

@@ -286,7 +286,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx) => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const now = ctx.now();
       const from = args.since === undefined ? undefined : parseTime(args.since, 'since', now);
       const to = args.until === undefined ? undefined : parseTime(args.until, 'until', now);

@@ -47,7 +47,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx): Promise<Answer> => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const scope = { namespace: args.namespace ?? client.defaultNamespace, client, signal: ctx.signal };
       const to = await parseEnd(args.to, { ...scope, argument: 'to' });
       const from = args.from === undefined ? undefined : await parseEnd(args.from, { ...scope, argument: 'from' });

@@ -213,7 +213,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx): Promise<Answer> => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const call: ProblemsCall = { client, cluster, namespace: args.namespace, ctx };
       const resolve = async (word: string): Promise<ApiResource> => (await client.resolveKind(word, ctx)).resource;
       if (args.name !== undefined) {

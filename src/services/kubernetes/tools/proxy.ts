@@ -66,7 +66,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx): Promise<Answer> => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const { kind, name } = parseName(args.name);
       const { scheme, port } = parsePort(args.port);
       const matches = args.grep === undefined ? undefined : await toRegexMatcher(args.grep, 'grep');

@@ -203,7 +203,7 @@ export default [
           details: { needs: 'prometheus', instead: { tool: 'kubernetes_get_usage', arguments: { scope: 'workload', view: 'usage' } } },
         });
       }
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const isClusterWide = args.view === 'capacity' || (args.view === 'usage' && args.scope === 'node');
       const head = { cluster, ...(isClusterWide ? {} : { namespace: args.namespace ?? 'all' }) };
       if (args.view === 'capacity') return answerCapacity(client, args, head, ctx);

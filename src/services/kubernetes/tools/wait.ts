@@ -110,7 +110,7 @@ export default [
     input,
     output,
     run: async (args, service, ctx): Promise<Answer> => {
-      const { client, cluster } = await openCluster(service, args.cluster);
+      const { client, cluster } = await openCluster(service, args.cluster, ctx);
       const timeoutMs = parseDuration(args.timeout, 'timeout');
       if (timeoutMs > MAX_WAIT_MS)
         throw new AppError('INVALID_ARGUMENT', 'timeout is at most 10m.', { details: { argument: 'timeout', limit: '10m' } });
