@@ -2,10 +2,10 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { z } from 'zod';
 import { toCatalogue } from '../src/kit/catalogue.ts';
 import { services } from '../src/services/index.ts';
-import { toConfigurationPage, toErrorsPage, toToolsPage } from './pages.ts';
+import { configKeys } from '../src/settings.ts';
+import { toConfigurationPage, toErrorsPage, toMetricsPage, toToolsPage } from './pages.ts';
 
 const catalogues = [];
 for (const [name, slot] of Object.entries(services)) {
@@ -14,14 +14,11 @@ for (const [name, slot] of Object.entries(services)) {
   catalogues.push(toCatalogue(definition));
 }
 
-const serviceShape = Object.fromEntries(
-  Object.entries(services).map(([name, slot]) => [name, slot.config.prefault({} as never) as z.ZodType]),
-);
-
 const files: Record<string, string> = {
   'src/generated/catalogue.json': `${JSON.stringify(catalogues)}\n`,
   'docs/errors.md': toErrorsPage(),
-  'docs/configuration.md': toConfigurationPage(serviceShape),
+  'docs/configuration.md': toConfigurationPage(configKeys()),
+  'docs/metrics.md': toMetricsPage(),
   ...Object.fromEntries(catalogues.map((catalogue) => [`docs/tools/${catalogue.name}.md`, toToolsPage(catalogue)])),
 };
 

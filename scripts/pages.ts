@@ -1,11 +1,11 @@
 // The generated pages of the documentation: tools, configuration keys, error codes.
 
 import { z } from 'zod';
-import { listKeys } from '../src/config/load.ts';
-import { serverConfig } from '../src/config/server.ts';
+import type { ConfigKey } from '../src/config/load.ts';
 import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
 import { ERROR_CODES } from '../src/kit/errors.ts';
 import type { ToolInfo } from '../src/kit/tool.ts';
+import { METRICS } from '../src/observability/metrics-table.ts';
 
 const NOTE = 'This page is generated from the source by `npm run generate`; do not edit it.';
 
@@ -85,8 +85,8 @@ const toMeta = (schema: z.core.$ZodType): z.core.GlobalMeta => {
   return { ...(definition.innerType === undefined ? {} : toMeta(definition.innerType)), ...z.globalRegistry.get(schema) };
 };
 
-export const toConfigurationPage = (serviceShape: Readonly<Record<string, z.ZodType>>): string => {
-  const rows = listKeys({ ...serverConfig, ...serviceShape }).map(({ key, type, schema, env }) => {
+export const toConfigurationPage = (keys: readonly ConfigKey[]): string => {
+  const rows = keys.map(({ key, type, schema, env }) => {
     const { description = '', secret } = toMeta(schema);
     return [`\`${key}\``, secret === true ? 'secret' : type, toDefault(schema), env === undefined ? '' : `\`${env}\``, description];
   });
@@ -118,6 +118,27 @@ export const toErrorsPage = (): string =>
         String(http),
         retryable ? 'yes' : 'no',
         advice,
+      ]),
+    ),
+  ].join('\n')}\n`;
+
+export const toMetricsPage = (): string =>
+  `${[
+    '# Metrics',
+    '',
+    NOTE,
+    '',
+    '`GET /metrics` answers them in the text format of Prometheus; with `otel.enabled` they are sent over OTLP too. Names and labels are promises: they change only on purpose.',
+    'Label values are bounded: `path` is the pattern of a route or `other`, tools outside the registry and methods outside the known set are `other`.',
+    'Buckets: durations 0.005 to 10 seconds (the usual eleven), sizes 100 B to 100 MB by tens. `nodejs_*` and `process_*` are those of prom-client.',
+    '',
+    table(
+      ['metric', 'type', 'labels', 'meaning'],
+      Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+        `\`${name}\``,
+        type,
+        labels.map((label) => `\`${label}\``).join(', '),
+        help,
       ]),
     ),
   ].join('\n')}\n`;

@@ -7,13 +7,17 @@ import { serverConfig } from './config/server.ts';
 import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
 import { AppError } from './kit/errors.ts';
 import type { ServiceDefinition } from './kit/service.ts';
+import { loggingConfig } from './logging/config.ts';
+import { observabilityConfig } from './observability/config.ts';
 import { type ServiceSlot, services } from './services/index.ts';
 
 export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
-const configShape = { ...serverConfig, ...serviceShape };
+/** Every room owns its sections. */
+const ownShape = { ...serverConfig, ...loggingConfig, ...observabilityConfig };
+const configShape = { ...ownShape, ...serviceShape };
 
-export type ServerConfig = z.infer<z.ZodObject<typeof serverConfig>>;
+export type ServerConfig = z.infer<z.ZodObject<typeof ownShape>>;
 export type Config = ServerConfig & Readonly<Record<string, unknown>>;
 
 export interface Settings {

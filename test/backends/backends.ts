@@ -5,7 +5,10 @@ import { kubernetesMirror } from './kubernetes/mirror.ts';
 import { collector } from './observability/collector.ts';
 import { prometheus } from './observability/prometheus.ts';
 
-export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror, collector, prometheus } as const satisfies Record<string, Backend>;
+export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror, collector, prometheus } as const satisfies Record<
+  string,
+  Backend
+>;
 
 export type BackendName = keyof typeof BACKENDS;
 
