@@ -5,13 +5,13 @@ import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
 import { isLoopback, parseAddress } from './config/server.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
-import type { Caller, Effect, Logger } from './kit/context.ts';
+import type { Caller, Effect } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { AppError } from './kit/errors.ts';
 import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
-import { createLogger } from './logging/logger.ts';
+import { createLogger, type Logs } from './logging/logger.ts';
 import { type CallEngine, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
 import { createManager, type Manager, type ServiceEntry } from './manager/manager.ts';
@@ -20,6 +20,7 @@ import { createConfirmations } from './mcp/confirm.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { createTasks } from './mcp/tasks.ts';
 import { createWireTables } from './mcp/wire.ts';
+import { createObservability } from './observability/index.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
@@ -30,7 +31,7 @@ export { type Config, configKeys, loadSettings, type Settings } from './settings
 
 export interface App {
   readonly config: Config;
-  readonly logger: Logger;
+  readonly logger: Logs;
   readonly manager: Manager;
   readonly calls: CallEngine;
   /** Services with routes of their own. */
@@ -133,14 +134,14 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const { config, env } = settings;
   const now = overrides.now ?? Date.now;
   const redactor = createRedactor();
-  const level = config.logging.level === 'fatal' ? 'error' : config.logging.level;
   const logger = createLogger({
-    level,
-    json: config.logging.json,
+    ...config.logging,
     mask: redactor.mask,
     ...(overrides.log === undefined ? {} : { write: overrides.log }),
     now,
   });
+  const observability = await createObservability({ config, given: settings.given, env, logger, mask: redactor.mask, version: VERSION });
+  const { metrics, tracing } = observability;
   const sealer = createSealer(config.security.signingKey ?? randomBytes(32));
   if (config.security.signingKey !== undefined) redactor.learn(config.security.signingKey);
   const bus = new InMemoryServerEventBus();
@@ -148,9 +149,20 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
     resourceUpdated: (uri) => bus.publish({ kind: 'resource_updated', uri }),
   };
-  const deps: ServiceDeps = { logger, now, env, fingerprint: sealer.fingerprint, learnSecret: redactor.learn, notify };
+  const deps: ServiceDeps = {
+    logger,
+    now,
+    env,
+    fingerprint: sealer.fingerprint,
+    learnSecret: redactor.learn,
+    notify,
+    onUpstreamCall: metrics.upstream,
+    onCircuit: metrics.circuit,
+    tracing,
+  };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
+  observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped });
   const stopping = new AbortController();
   const limits = {
     callMs: config.timeouts.callSec * 1000,
@@ -167,6 +179,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     limits,
     stopping: stopping.signal,
     mask: redactor.mask,
+    metrics,
+    tracing,
     directory: ({ selection }) => createDirectory(manager, selection, config),
     ...(mode === 'read'
       ? {}
@@ -182,8 +196,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
           }),
         }),
   });
-  const report: McpDeps['report'] = (error, where) =>
-    logger.error({ where, fault: error instanceof Error ? error.stack : String(error) }, 'internal fault');
+  const report: McpDeps['report'] = (error, where) => logger.error({ where, fault: error }, 'internal fault');
   const tasks = createTasks(now);
   const local: Caller = { id: 'local', groups: [], scopes: ['all'] };
   const mcpDeps: McpDeps = {
@@ -195,6 +208,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (c) => (c?.http?.authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     report,
+    metrics,
   };
   const surfaces = new Map<string, Surface>();
   const buildSurface = (profiles: readonly string[]): Surface => {
@@ -240,6 +254,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       local,
       isReady: () => isReady,
       report,
+      observability,
     });
     isReady = true;
     doors.push(door);
@@ -264,6 +279,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     local,
     openHttp,
     async openStdio() {
+      await observability.open({ mode: 'stdio', addr: 'stdio' });
       const { openStdio } = await import('./server/stdio.ts');
       const door = openStdio(createServerFactory(surface(config.profiles), mcpDeps), report);
       doors.push(door);
@@ -276,6 +292,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       await within(LAST_WORDS_MS, Promise.allSettled(httpDoors.map((door) => door.drain())));
       await Promise.allSettled(doors.map((door) => door.close()));
       await manager.shutdown();
+      await observability.close();
+      await logger.close();
     },
   };
 };

@@ -6,7 +6,9 @@ import type { Caller, Logger } from './kit/context.ts';
 import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
+import type { Observability } from './observability/index.ts';
 import { type HttpDoor, openHttp } from './server/http.ts';
+import { countConnections, metricsRoute } from './server/metrics-route.ts';
 import { createRoutes } from './server/routes.ts';
 import type { Config } from './settings.ts';
 
@@ -22,6 +24,7 @@ export interface HttpDoorDeps {
   readonly local: Caller;
   readonly isReady: () => boolean;
   readonly report: (error: unknown, where: string) => void;
+  readonly observability: Observability;
 }
 
 export const openHttpDoor = async ({
@@ -36,11 +39,13 @@ export const openHttpDoor = async ({
   local,
   isReady,
   report,
+  observability,
 }: HttpDoorDeps): Promise<HttpDoor> => {
   const { server } = config;
   const address = parseAddress(server.addr);
+  const mode = server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode;
   const routes = createRoutes({
-    mode: server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode,
+    mode,
     legacySessions: server.legacySessions,
     services: [...serviceNames, 'aggregate'],
     factoryFor: (service) => createServerFactory(surface([service === 'aggregate' ? 'all' : service]), mcpDeps),
@@ -51,6 +56,7 @@ export const openHttpDoor = async ({
     maxStreams: Math.ceil(server.max_connections / 2),
     isReady,
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
+    metrics: config.metrics.addr === undefined ? metricsRoute(observability) : undefined,
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });
   const door = await openHttp({
@@ -61,12 +67,15 @@ export const openHttpDoor = async ({
       allowedHosts: server.allowedHosts.length > 0 ? server.allowedHosts : isLoopback(address.host) ? LOOPBACK_NAMES : [],
       allowedOrigins: server.cors.allowedOrigins,
     },
+    observed: { metrics: observability.metrics, tracing: observability.tracing, logger, serviceOf: routes.serviceOf },
+    onConnection: countConnections(observability.metrics),
     readTimeoutMs: server.readTimeoutSec * 1000,
     idleTimeoutMs: server.idleTimeoutSec * 1000,
     maxConnections: server.max_connections,
     anonymous: local,
     report,
   });
+  await observability.open({ mode, addr: new URL(door.url).host });
   return {
     ...door,
     async close() {

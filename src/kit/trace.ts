@@ -31,11 +31,12 @@ export const parseTraceContext = (parent: unknown, state?: unknown): Ambient | u
   const [, version, traceId = '', spanId = '', traceFlags = '00'] = TRACEPARENT.exec(parent) ?? [];
   if (version === undefined || version === 'ff' || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   if (version === '00' && parent.length !== 55) return undefined;
-  return { traceId, spanId, traceFlags, ...(typeof state === 'string' && TRACESTATE.test(state) ? { traceState: state } : {}) };
+  // Always told, so that the state of another trace never stays beside it.
+  return { traceId, spanId, traceFlags, traceState: typeof state === 'string' && TRACESTATE.test(state) ? state : '' };
 };
 
 /** Headers that carry the context on; empty where there is no span to be a child of. */
-export const toTraceHeaders = ({ traceId, spanId, traceFlags = '00', traceState }: Ambient): Record<string, string> => {
+export const toTraceHeaders = ({ traceId, spanId, traceFlags = '00', traceState = '' }: Ambient): Record<string, string> => {
   if (traceId === undefined || spanId === undefined) return {};
-  return { traceparent: `00-${traceId}-${spanId}-${traceFlags}`, ...(traceState === undefined ? {} : { tracestate: traceState }) };
+  return { traceparent: `00-${traceId}-${spanId}-${traceFlags}`, ...(traceState === '' ? {} : { tracestate: traceState }) };
 };

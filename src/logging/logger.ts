@@ -40,6 +40,8 @@ export const createLogger = ({ level, services = {}, json, mask, write, now = Da
     const { service } = fields as { service?: unknown };
     return typeof service === 'string' ? (own.get(service) ?? common) : common;
   };
+  const writes = (at: Level, service?: string): boolean =>
+    LEVELS.indexOf(at) >= (service === undefined ? common : (own.get(service) ?? common));
   const log = (at: Level) => {
     const rank = LEVELS.indexOf(at);
     return (fields: object, message: string): void => {
@@ -54,6 +56,7 @@ export const createLogger = ({ level, services = {}, json, mask, write, now = Da
     info: log('info'),
     warn: log('warn'),
     error: log('error'),
+    writes,
     flush: writer.flush,
     dropped: writer.dropped,
     close: writer.close,

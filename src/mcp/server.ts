@@ -13,6 +13,7 @@ import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
 import type { Selection } from '../manager/profiles.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { completeArgument } from './completions.ts';
 import { type Confirmations, InputNeeded } from './confirm.ts';
 import { createProgress } from './progress.ts';
@@ -21,7 +22,7 @@ import { readResource } from './resources.ts';
 import { toCallResult, toErrorResult } from './result.ts';
 import { followChanges } from './subscriptions.ts';
 import { registerTasks, startTask, type Tasks } from './tasks.ts';
-import { toTraceId } from './trace.ts';
+import { toTrace } from './trace.ts';
 import type { WireTables } from './wire.ts';
 
 export const INVALID_PARAMS = -32602;
@@ -45,6 +46,7 @@ export interface McpDeps {
   /** Who calls, from the verified credentials of the transport. */
   readonly toCaller: (c: ServerContext | undefined) => Caller;
   readonly report: (error: unknown, method: string) => void;
+  readonly metrics: Metrics;
 }
 
 /** What a handler needs of its request, whatever the method. */
@@ -87,7 +89,7 @@ const callTool = async (
   args: unknown,
   signal = c.mcpReq.signal,
 ): Promise<CallToolResult> => {
-  const traceId = toTraceId(c);
+  const trace = toTrace(c);
   const progress = createProgress(c);
   try {
     const answer = await deps.calls.call({
@@ -96,7 +98,7 @@ const callTool = async (
       caller,
       selection: surface.selection,
       signal,
-      traceId,
+      trace,
       ...(progress === undefined ? {} : { progress: progress.report }),
       ask: deps.confirmations.asker(c, capabilities['elicitation'] !== undefined, { tool: name, args, caller: caller.id }),
       protocol: toProtocol(deps, c),
@@ -105,7 +107,7 @@ const callTool = async (
   } catch (thrown) {
     if (thrown instanceof InputNeeded) return thrown.result as unknown as CallToolResult;
     if (thrown instanceof ProtocolError) throw thrown;
-    return toErrorResult(thrown, traceId);
+    return toErrorResult(thrown, trace.traceId);
   } finally {
     await progress?.done();
   }
@@ -118,9 +120,15 @@ const isKnown = ({ selection }: Surface, name: string): boolean =>
 const guarded =
   <Params, Result>(deps: McpDeps, method: string, handle: (params: Params, c: ServerContext) => Promise<Result> | Result) =>
   async (request: { params?: Params | undefined }, c: ServerContext): Promise<Result> => {
+    const started = performance.now();
+    // What becomes a tool call is counted there, once, under the name of the tool.
+    const isCall = method === 'tools/call' || method === 'resources/read';
     try {
-      return await handle((request.params ?? {}) as Params, c);
+      const result = await handle((request.params ?? {}) as Params, c);
+      if (!isCall) deps.metrics.request(method, { status: 'success', ms: performance.now() - started });
+      return result;
     } catch (thrown) {
+      if (!isCall) deps.metrics.request(method, { status: 'error', ms: performance.now() - started });
       if (thrown instanceof ProtocolError) throw thrown;
       deps.report(thrown, method);
       throw new ProtocolError(INTERNAL_ERROR, 'Internal error');
@@ -193,7 +201,10 @@ export const createServerFactory = (surface: Surface, deps: McpDeps): ServerFact
     server.setRequestHandler(
       'tools/call',
       guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
-        if (!isKnown(surface, params.name)) throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+        if (!isKnown(surface, params.name)) {
+          deps.metrics.call('other', 'other', { status: 'error', ms: 0, code: 'INVALID_ARGUMENT' });
+          throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+        }
         const call = exchange(c);
         const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
         return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;

@@ -28,8 +28,15 @@ export interface Observability {
   exposition(): Promise<Exposition>;
   /** Says how the server runs, and opens the listener of `metrics.addr` when there is one. */
   open(how: { readonly mode: string; readonly addr: string }): Promise<void>;
+  /** What is looked up at each read: the state of the services, the lines that logs had to drop. */
+  watch(sources: {
+    readonly status: (signal: AbortSignal) => Promise<readonly { readonly service: string; readonly state: string }[]>;
+    readonly dropped: () => number;
+  }): void;
   close(): Promise<void>;
 }
+
+const STATUS_MS = 2500;
 
 /** Loads nothing heavy unless `otel.enabled` or `metrics.addr` asks for it. */
 export const createObservability = async (options: ObservabilityOptions): Promise<Observability> => {
@@ -54,6 +61,15 @@ export const createObservability = async (options: ObservabilityOptions): Promis
       listener ??= import('./listener.ts').then(async ({ openMetricsListener }) => openMetricsListener(own, await exposition()));
       const { url } = await listener;
       logger.info({ metrics_url: url }, 'metrics listen');
+    },
+    watch({ status, dropped }) {
+      metrics.onCollect(async () => {
+        for (const { service, state } of await status(AbortSignal.timeout(STATUS_MS)))
+          metrics.families.service_status.labels(service).set(state === 'up' || state === 'degraded' ? 1 : 0);
+      });
+      metrics.onCollect(() => {
+        metrics.families.mcp_log_dropped_total.labels().value = dropped();
+      });
     },
     async close() {
       await (await listener?.catch(() => undefined))?.close();

@@ -1,5 +1,6 @@
 // The metrics of one application: the families of the table, the observers that rooms count with, and what is looked up when they are read.
 
+import type { CircuitChange } from '../kit/service.ts';
 import { createFamilies, type Families } from './instruments.ts';
 
 /** Waits for nothing longer than a scrape may take. */
@@ -23,13 +24,6 @@ export interface UpstreamCall {
   readonly ms: number;
 }
 
-export interface CircuitChange {
-  readonly service: string;
-  /** The target. */
-  readonly name: string;
-  readonly state: 'closed' | 'open' | 'half_open';
-}
-
 /** What the cache tells; `type` is the kind of cache (`lru`, `segmented`). */
 export interface CacheObserver {
   hit(service: string, type: string): void;
@@ -47,7 +41,6 @@ export interface Metrics {
   request(method: string, outcome: Pick<CallOutcome, 'status' | 'ms'>): void;
   upstream(call: UpstreamCall): void;
   circuit(change: CircuitChange): void;
-  circuitFailure(service: string, name: string): void;
   readonly cache: CacheObserver;
 }
 
@@ -144,8 +137,10 @@ export const createMetrics = (): Metrics => {
       families.mcp_request_duration_seconds.labels(known).observe(ms / 1000);
     },
     upstream: createUpstreamObserver(families),
-    circuit: ({ service, name, state }) => families.circuit_breaker_state.labels(service, name).set(CIRCUIT_STATES[state]),
-    circuitFailure: (service, name) => families.circuit_breaker_failures_total.labels(service, name).inc(),
+    circuit: ({ service, name, state, failures }) => {
+      families.circuit_breaker_state.labels(service, name).set(CIRCUIT_STATES[state]);
+      families.circuit_breaker_failures_total.labels(service, name).inc(failures);
+    },
     cache: createCacheObserver(families),
   };
 };

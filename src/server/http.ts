@@ -1,7 +1,7 @@
 // Opens the HTTP transport: sockets and limits, then the pipeline, then the route. Nothing else.
 
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { compose } from '../kit/compose.ts';
 import type { Caller } from '../kit/context.ts';
@@ -19,6 +19,8 @@ export interface HttpOptions extends PipelineOptions {
   readonly maxConnections: number;
   readonly anonymous: Caller;
   readonly report: (error: unknown, where: string) => void;
+  /** Told of every accepted socket. */
+  readonly onConnection: (socket: Socket) => void;
 }
 
 export interface HttpDoor {
@@ -97,6 +99,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
     (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = options.maxConnections;
+  server.on('connection', options.onConnection);
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closed: Promise<void> | undefined;

@@ -4,7 +4,16 @@ import type { Mode } from '../config/server.ts';
 import { AppError } from '../kit/errors.ts';
 import { toErrorResponse } from '../kit/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
-import { type Family, type FamilyOptions, legacySse, plainHttp, type Route, sessionHttp, streamableHttp } from './mcp-routes.ts';
+import {
+  type Family,
+  type FamilyOptions,
+  type Handle,
+  legacySse,
+  plainHttp,
+  type Route,
+  sessionHttp,
+  streamableHttp,
+} from './mcp-routes.ts';
 
 export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   readonly mode: Exclude<Mode, 'stdio'>;
@@ -21,10 +30,14 @@ export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   };
   readonly isReady: () => boolean;
   readonly health: (signal: AbortSignal) => Promise<object>;
+  /** `/metrics`; absent when it has a listener of its own. */
+  readonly metrics: Handle | undefined;
 }
 
 export interface Routes {
   readonly table: ReadonlyMap<string, Route>;
+  /** The service, or `aggregate`, that a path belongs to; `server` for the server's own. */
+  readonly serviceOf: (path: string) => string;
   /** What a path without a route is told. */
   readonly hint: (path: string) => Response;
   close(): Promise<void>;
@@ -62,7 +75,7 @@ const profileRoute = (options: RoutesOptions, make: (factory: ServerFactory) => 
   };
 };
 
-const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route][] => {
+const statusRoutes = ({ isReady, health, metrics }: RoutesOptions): [string, Route][] => {
   const healthy = async (): Promise<Response> => Response.json({ status: 'healthy' });
   const ready = async (): Promise<Response> =>
     Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
@@ -70,39 +83,43 @@ const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route][] => 
     ['/health', { GET: healthy, HEAD: healthy }],
     ['/ready', { GET: ready, HEAD: ready }],
     ['/health/detailed', { GET: async ({ request }) => Response.json(await health(request.signal)) }],
+    ...(metrics === undefined ? [] : [['/metrics', { GET: metrics, HEAD: metrics }] as [string, Route]]),
   ];
 };
 
 /** Builds the table of one mode. Two equal paths stop the start. */
 export const createRoutes = (options: RoutesOptions): Routes => {
   const table = new Map<string, Route>();
+  const owners = new Map<string, string>();
   const closers: (() => Promise<void>)[] = [];
-  const add = (path: string, route: Route): void => {
+  const add = (path: string, route: Route, owner = 'server'): void => {
     if (table.has(path))
       throw new AppError('INVALID_ARGUMENT', `Two routes have the path ${path}.`, { details: { key: 'server.*Paths', path } });
     table.set(path, route);
+    owners.set(path, owner);
   };
-  const mount = (path: string, family: Family): void => {
-    add(path, family.route);
+  const mount = (path: string, family: Family, owner: string): void => {
+    add(path, family.route, owner);
     closers.push(() => family.close());
   };
   const streams = (factory: ServerFactory): Family => (options.legacySessions ? sessionHttp : streamableHttp)({ ...options, factory });
   for (const [path, route] of statusRoutes(options)) add(path, route);
   for (const service of options.services) {
     const factory = options.factoryFor(service);
-    mount(options.paths.http[service] ?? `/api/${service}/http`, plainHttp({ ...options, factory }));
+    mount(options.paths.http[service] ?? `/api/${service}/http`, plainHttp({ ...options, factory }), service);
     if (options.mode === 'http') continue;
-    mount(options.paths.streamable[service] ?? `/api/${service}/streamable-http`, streams(factory));
+    mount(options.paths.streamable[service] ?? `/api/${service}/streamable-http`, streams(factory), service);
     if (options.mode !== 'sse') continue;
     const path = options.paths.sse[service] ?? `/api/${service}/sse`;
     const sse = legacySse({ ...options, factory }, `${path}/message`);
-    add(path, sse.stream);
-    add(`${path}/message`, sse.message);
+    add(path, sse.stream, service);
+    add(`${path}/message`, sse.message, service);
     closers.push(() => sse.close());
   }
-  if (options.mode !== 'http') mount('/mcp', profileRoute(options, streams));
+  if (options.mode !== 'http') mount('/mcp', profileRoute(options, streams), 'aggregate');
   return {
     table,
+    serviceOf: (path) => owners.get(path) ?? 'server',
     hint: (path) =>
       toErrorResponse(
         new AppError('NOT_FOUND', 'There is no such path.', {

@@ -19,7 +19,8 @@ export const metrics = (counted: Metrics): Step<Call, FinalAnswer> => {
       return answer;
     } catch (thrown) {
       const { error, status } = toOutcome(thrown);
-      counted.call(call.service, call.tool.name, { status, ms: performance.now() - started, code: error.code });
+      const ms = performance.now() - started;
+      counted.call(call.service, call.tool.name, { status, ms, ...(error === undefined ? {} : { code: error.code }) });
       throw thrown;
     }
   };

@@ -23,6 +23,16 @@ export const kubernetesConfig = z.strictObject({
   burst: described(z.int().min(1).max(100_000).default(200), 'MCP_K8S_BURST', 'Requests at once before qps counts.'),
   maxConnections: described(z.int().min(1).max(1000).default(64), 'MCP_K8S_MAX_CONNECTIONS', 'Sockets per cluster.'),
   retries: described(z.int().min(0).max(10).default(2), 'MCP_K8S_RETRIES', 'Repeats of a read that failed for a passing reason.'),
+  circuitFailures: described(
+    z.int().min(0).max(1000).default(5),
+    'MCP_K8S_CIRCUIT_FAILURES',
+    'Failures in a row after which a cluster is not asked for a while; 0 = never.',
+  ),
+  circuitOpenSec: described(
+    z.number().min(0.1).max(600).default(10),
+    'MCP_K8S_CIRCUIT_OPEN',
+    'How long a failing cluster is not asked, seconds.',
+  ),
 });
 
 export type KubernetesConfig = z.infer<typeof kubernetesConfig>;
