@@ -279,7 +279,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     local,
     openHttp,
     async openStdio() {
-      await observability.open({ mode: 'stdio', addr: 'stdio' });
+      await observability.open();
+      observability.describe({ mode: 'stdio', addr: 'stdio' });
       const { openStdio } = await import('./server/stdio.ts');
       const door = openStdio(createServerFactory(surface(config.profiles), mcpDeps), report);
       doors.push(door);

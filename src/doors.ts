@@ -59,6 +59,7 @@ export const openHttpDoor = async ({
     metrics: config.metrics.addr === undefined ? metricsRoute(observability) : undefined,
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });
+  await observability.open();
   const door = await openHttp({
     host: address.host,
     port: port ?? address.port,
@@ -75,7 +76,7 @@ export const openHttpDoor = async ({
     anonymous: local,
     report,
   });
-  await observability.open({ mode, addr: new URL(door.url).host });
+  observability.describe({ mode, addr: new URL(door.url).host });
   return {
     ...door,
     async close() {

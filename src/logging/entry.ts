@@ -48,6 +48,13 @@ export interface EntryOptions {
   readonly mask: Mask;
 }
 
+/** Names are words of ours; one that is not may have come from outside. */
+const PLAIN = /^[a-z][a-z_]{0,40}$/i;
+const toName = (name: string, mask: Mask): string => {
+  if (RESERVED.has(name) && !OWN_IDS.has(name)) return `field_${name}`;
+  return PLAIN.test(name) ? name : mask(name);
+};
+
 /** The entry in its order: level, timestamp, message, the ids of the request, then the fields. */
 export const toEntry = ({ level, at, message, fields, mask }: EntryOptions): Record<string, unknown> => {
   const { requestId, traceId, spanId, principal } = getAmbient();
@@ -56,7 +63,7 @@ export const toEntry = ({ level, at, message, fields, mask }: EntryOptions): Rec
   for (const name of Object.keys(given)) {
     const value = given[name];
     if (value === undefined) continue;
-    entry[RESERVED.has(name) && !OWN_IDS.has(name) ? `field_${name}` : name] = typeof value === 'number' ? value : clean(value, mask);
+    entry[toName(name, mask)] = typeof value === 'number' ? value : clean(value, mask);
   }
   if (requestId !== undefined && entry['request_id'] === undefined) entry['request_id'] = requestId;
   if (traceId !== undefined && entry['trace_id'] === undefined) entry['trace_id'] = traceId;

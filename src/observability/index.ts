@@ -26,8 +26,10 @@ export interface Observability {
   readonly tracing: Tracing | undefined;
   /** prom-client is loaded with the first call. */
   exposition(): Promise<Exposition>;
-  /** Says how the server runs, and opens the listener of `metrics.addr` when there is one. */
-  open(how: { readonly mode: string; readonly addr: string }): Promise<void>;
+  /** Opens the listener of `metrics.addr`, when there is one. */
+  open(): Promise<void>;
+  /** Says how the server runs. */
+  describe(how: { readonly mode: string; readonly addr: string }): void;
   /** What is looked up at each read: the state of the services, the lines that logs had to drop. */
   watch(sources: {
     readonly status: (signal: AbortSignal) => Promise<readonly { readonly service: string; readonly state: string }[]>;
@@ -54,13 +56,19 @@ export const createObservability = async (options: ObservabilityOptions): Promis
     metrics,
     tracing: telemetry?.tracing,
     exposition,
-    async open({ mode, addr }) {
-      metrics.families.server_info.labels(mode, addr).set(1);
+    async open() {
       const { addr: own } = config.metrics;
       if (own === undefined) return;
       listener ??= import('./listener.ts').then(async ({ openMetricsListener }) => openMetricsListener(own, await exposition()));
       const { url } = await listener;
       logger.info({ metrics_url: url }, 'metrics listen');
+    },
+    describe({ mode, addr }) {
+      metrics.families.server_info.labels(mode, addr).set(1);
+      if (mode !== 'stdio') return;
+      // The one client of this process.
+      metrics.families.mcp_active_connections.labels().add(1);
+      metrics.families.mcp_total_connections.labels().inc();
     },
     watch({ status, dropped }) {
       metrics.onCollect(async () => {

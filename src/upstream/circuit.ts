@@ -1,5 +1,5 @@
 // A circuit breaker per target: a backend that keeps failing is left alone for a while, and calls that would wait for it are refused at once.
-import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { AppError } from '../kit/errors.ts';
 import { classifyTransport } from './failures.ts';
 import type { Backend } from './ports.ts';
@@ -44,7 +44,7 @@ class Outage<Answer> extends Error {
 }
 
 /** Broken connections, and a backend that did not answer in its own time; callers who leave are no failure of it. */
-const isFailure = (error: Error, { service }: Backend): boolean => {
+const isFailure = (error: unknown, { service }: Backend): boolean => {
   if (error instanceof Outage) return true;
   if (error instanceof AppError) return error.code === 'DEADLINE_EXCEEDED' && error.details['service'] === service;
   return classifyTransport(error).reason !== 'CONNECTION';
@@ -90,7 +90,7 @@ export const createCircuit = ({ backend, failures = DEFAULT_FAILURES, openMs = D
       } catch (error) {
         if (error instanceof Outage) return error.answer;
         // The policy keeps time by another clock: it may still hold what we thought due.
-        if (error instanceof Error && 'isBrokenCircuitError' in error) throw toRefusal();
+        if (error instanceof BrokenCircuitError) throw toRefusal();
         throw error;
       }
     },
