@@ -19,7 +19,8 @@ const manifest = (output: string) => ({
   dist: { name: 'collector', description: 'collector of the test bed', version: VERSION, output_path: output },
   receivers: [{ gomod: `go.opentelemetry.io/collector/receiver/otlpreceiver v${VERSION}` }],
   exporters: [{ gomod: `github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter v${VERSION}` }],
-  providers: [{ gomod: 'go.opentelemetry.io/collector/confmap/provider/fileprovider v1.65.0' }],
+  // It refuses to start without the provider of its default scheme.
+  providers: ['file', 'env'].map((name) => ({ gomod: `go.opentelemetry.io/collector/confmap/provider/${name}provider v1.65.0` })),
 });
 
 async function buildAll(): Promise<void> {
