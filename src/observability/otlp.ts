@@ -1,5 +1,6 @@
 // Traces and metrics over OTLP. Loaded only when it is switched on; a collector that is dead or hangs costs a warning and nothing else.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
@@ -52,6 +53,8 @@ const watched = <Exporter extends { export(items: never, done: (result: ExportRe
   let toldAt = Number.NEGATIVE_INFINITY;
   let failed = 0;
   const send = exporter.export.bind(exporter) as (items: unknown, done: (result: ExportResult) => void) => void;
+  // An export runs in the wake of whatever request came before it; its words belong to none.
+  const outside = AsyncLocalStorage.snapshot();
   const tell = ({ error }: ExportResult): void => {
     failed += 1;
     if (performance.now() - toldAt < WARN_EVERY_MS) return;
@@ -65,7 +68,7 @@ const watched = <Exporter extends { export(items: never, done: (result: ExportRe
   };
   exporter.export = ((items: unknown, done: (result: ExportResult) => void) =>
     send(items, (result) => {
-      if (result.code !== 0) tell(result);
+      if (result.code !== 0) outside(tell, result);
       done(result);
     })) as Exporter['export'];
   return exporter;
