@@ -3,14 +3,17 @@
 import type { ServerEventBus } from '@modelcontextprotocol/server';
 import { isLoopback, parseAddress } from './config/server.ts';
 import type { Caller, Logger } from './kit/context.ts';
+import { AppError } from './kit/errors.ts';
+import { toErrorResponse } from './kit/http.ts';
 import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
 import type { Observability } from './observability/index.ts';
-import { type HttpDoor, openHttp } from './server/http.ts';
+import { adminRoutes } from './server/admin-routes.ts';
+import { type HttpDoor, type HttpOptions, openHttp } from './server/http.ts';
 import { countConnections, metricsRoute } from './server/metrics-route.ts';
-import { createRoutes } from './server/routes.ts';
-import type { Config } from './settings.ts';
+import { createRoutes, type Routes } from './server/routes.ts';
+import type { Config, ServerConfig } from './settings.ts';
 
 export interface HttpDoorDeps {
   readonly config: Config;
@@ -26,6 +29,26 @@ export interface HttpDoorDeps {
   readonly report: (error: unknown, where: string) => void;
   readonly observability: Observability;
 }
+
+/** The listener of `server.admin.addr`: profiles, for this machine alone. */
+const openAdmin = async ({ addr, heapSnapshots }: ServerConfig['server']['admin'], shared: HttpOptions): Promise<HttpDoor | undefined> => {
+  if (addr === undefined) return undefined;
+  const { host, port } = parseAddress(addr);
+  if (!isLoopback(host)) {
+    throw new AppError(
+      'INVALID_ARGUMENT',
+      `Refusing to offer profiles on ${addr}: they show what the process does and holds. Use a loopback address.`,
+      {
+        details: { key: 'server.admin.addr' },
+      },
+    );
+  }
+  const table: Routes['table'] = new Map(adminRoutes({ heapSnapshots }));
+  const hint = (): Response =>
+    toErrorResponse(new AppError('NOT_FOUND', 'There is no such path.', { details: { paths: [...table.keys()] } }));
+  const routes: Routes = { table, hint, serviceOf: () => 'server', close: async () => {} };
+  return openHttp({ ...shared, host, port, routes, security: { allowedHosts: LOOPBACK_NAMES, allowedOrigins: [] } });
+};
 
 export const openHttpDoor = async ({
   config,
@@ -60,7 +83,7 @@ export const openHttpDoor = async ({
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });
   await observability.open();
-  const door = await openHttp({
+  const options: HttpOptions = {
     host: address.host,
     port: port ?? address.port,
     routes,
@@ -75,12 +98,16 @@ export const openHttpDoor = async ({
     maxConnections: server.max_connections,
     anonymous: local,
     report,
-  });
+  };
+  const admin = await openAdmin(server.admin, options);
+  if (admin !== undefined) logger.info({ admin_url: admin.url }, 'profiles listen');
+  const door = await openHttp(options);
   observability.describe({ mode, addr: new URL(door.url).host });
   return {
     ...door,
     async close() {
       await routes.close();
+      await admin?.close();
       await door.close();
     },
   };

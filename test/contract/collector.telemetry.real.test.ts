@@ -142,7 +142,7 @@ describe.each([
       expect([span.kind, toAttributes(span.attributes)]).toEqual([3, expect.objectContaining({ 'http.response.status_code': '200' })]);
   });
 
-  it('metrics arrive with the numbers of /metrics, and rise (SEED-GOAL-06)', async () => {
+  it('metrics arrive with the numbers of /metrics, and rise', async () => {
     const environment = `metrics-${digit}`;
     const server = await start({
       MCP_OTEL_ENDPOINT: endpoint,

@@ -101,7 +101,7 @@ describe('requests', () => {
     expect(rose('tool_calls_total')).toBe(0);
   });
 
-  it('that fail count by their status and their error code (GUIDE-PERF-03)', async () => {
+  it('that fail count by their status and their error code', async () => {
     const rose = await rise(async () => {
       await call('kubernetes_get_resource', { kind: 'pod', name: 'nobody', namespace: 'shop' });
       await call('kubernetes_list_resources', { kind: 7 });
