@@ -9,6 +9,8 @@ type Fields = Readonly<Record<string, unknown>>;
 const RESERVED: ReadonlySet<string> = new Set(['level', 'timestamp', 'message', 'request_id', 'trace_id', 'span_id', 'principal']);
 /** Ids that a field may state itself: it knows the call better than the request around it. */
 const OWN_IDS: ReadonlySet<string> = new Set(['request_id', 'trace_id', 'span_id', 'principal']);
+/** Made or checked by this server: nothing to mask in them. */
+const SAFE_IDS: ReadonlySet<string> = new Set(['request_id', 'trace_id', 'span_id']);
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 100;
 const MAX_STRING = 8000;
@@ -63,7 +65,8 @@ export const toEntry = ({ level, at, message, fields, mask }: EntryOptions): Rec
   for (const name of Object.keys(given)) {
     const value = given[name];
     if (value === undefined) continue;
-    entry[toName(name, mask)] = typeof value === 'number' ? value : clean(value, mask);
+    const isPlain = typeof value === 'number' || SAFE_IDS.has(name);
+    entry[toName(name, mask)] = isPlain ? value : clean(value, mask);
   }
   if (requestId !== undefined && entry['request_id'] === undefined) entry['request_id'] = requestId;
   if (traceId !== undefined && entry['trace_id'] === undefined) entry['trace_id'] = traceId;
