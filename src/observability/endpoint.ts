@@ -54,7 +54,7 @@ const parseAttributes = (text: string): Record<string, string> =>
       const at = pair.indexOf('=');
       if (at <= 0) return [];
       const value = pair.slice(at + 1).trim();
-      return [[pair.slice(0, at).trim(), URL.canParse(`x:${value}`) ? safeDecode(value) : value]];
+      return [[pair.slice(0, at).trim(), safeDecode(value)]];
     }),
   );
 
