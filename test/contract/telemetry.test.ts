@@ -29,21 +29,16 @@ describe("a caller's trace", () => {
 });
 
 describe('health (SEED-MGR-04)', () => {
-  const status = async (signal = new AbortController().signal) => {
-    const started = performance.now();
-    const found = await shop.app.manager.status(signal);
-    return { found, ms: performance.now() - started };
-  };
+  const status = () => shop.app.manager.status(new AbortController().signal);
 
   it('is asked in parallel, within a bound, and once for all who ask at a time', async () => {
     // A backend that never answers.
     shop.inject(/./, () => {});
     const answers = await Promise.all(Array.from({ length: 20 }, () => status()));
-    for (const { found } of answers)
+    for (const found of answers)
       expect(found.map(({ service, state }) => `${service} ${state}`)).toEqual(['platform up', 'kubernetes down']);
     expect(shop.seen.count).toBeLessThanOrEqual(2);
-    expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(10_000);
-    const [, kubernetes] = answers[0]?.found ?? [];
+    const [, kubernetes] = answers[0] ?? [];
     expect(kubernetes).toMatchObject({
       reason: expect.any(String),
       since: expect.stringMatching(/Z$/),
@@ -53,9 +48,44 @@ describe('health (SEED-MGR-04)', () => {
 
   it('remembers the last failure and since when all is well again', async () => {
     shop.inject(/./, undefined);
-    let found = (await status()).found[1];
-    while (found?.state !== 'up') found = (await status()).found[1];
+    let found = (await status())[1];
+    while (found?.state !== 'up') found = (await status())[1];
     expect(found).toMatchObject({ state: 'up', latencyMs: expect.any(Number), lastError: { reason: expect.any(String) } });
     expect(Date.parse(found.since ?? '')).toBeGreaterThanOrEqual(Date.parse(found.lastError?.at ?? ''));
+  });
+});
+
+describe('a failing cluster', () => {
+  const reasons = async (failing: FaultyShop, count: number): Promise<unknown[]> => {
+    const found: unknown[] = [];
+    for (let index = 0; index < count; index += 1)
+      found.push(
+        await failing.call('kubernetes_get_resource', { kind: 'pod', name: 'x', namespace: 'shop' }).then(
+          () => 'ok',
+          (error: { code: string; details: { reason?: string } }) => error.details.reason ?? error.code,
+        ),
+      );
+    return found;
+  };
+
+  it('is left alone after as many failures as configured, for as long as configured', async () => {
+    const failing = await openFaultyShop({ 'kubernetes.circuitFailures': 2, 'kubernetes.circuitOpenSec': 0.5 });
+    failing.inject(/^\/api\/v1/, (response) => void response.writeHead(503).end());
+    const [first, second, third] = await reasons(failing, 3);
+    expect([first, second]).not.toContain('CIRCUIT_OPEN');
+    expect(third).toBe('CIRCUIT_OPEN');
+    expect(failing.seen.count).toBe(2);
+    failing.inject(/./, undefined);
+    let last: unknown;
+    while (last !== 'NOT_FOUND') [last] = await reasons(failing, 1);
+    await failing.close();
+  });
+
+  it('is always asked when the breaker is off', async () => {
+    const failing = await openFaultyShop({ 'kubernetes.circuitFailures': 0 });
+    failing.inject(/^\/api\/v1/, (response) => void response.writeHead(503).end());
+    expect(await reasons(failing, 8)).not.toContain('CIRCUIT_OPEN');
+    expect(failing.seen.count).toBe(8);
+    await failing.close();
   });
 });
