@@ -20,6 +20,17 @@ export default defineConfig({
   },
   plugins: [
     {
+      name: 'one copy of gRPC',
+      // The OTLP exporter imports the library in one place and requires it by name in others: in a bundle that would be two, which refuse each other.
+      transform: {
+        filter: { id: /otlp-grpc-exporter-base.+\.mjs$/ },
+        handler: (code) =>
+          code.includes('__require("@grpc/grpc-js")')
+            ? `import * as grpc from '@grpc/grpc-js';\n${code.replaceAll('__require("@grpc/grpc-js")', 'grpc')}`
+            : null,
+      },
+    },
+    {
       name: 'data files',
       // Read relative to their module; in the bundle all modules stand in one folder.
       writeBundle: () =>

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { toCatalogue } from '../src/kit/catalogue.ts';
 import { services } from '../src/services/index.ts';
-import { toConfigurationPage, toErrorsPage, toToolsPage } from './pages.ts';
+import { toConfigurationPage, toErrorsPage, toMetricsPage, toToolsPage } from './pages.ts';
 
 const catalogues = [];
 for (const [name, slot] of Object.entries(services)) {
@@ -17,6 +17,7 @@ const files: Record<string, string> = {
   'src/generated/catalogue.json': `${JSON.stringify(catalogues)}\n`,
   'docs/errors.md': toErrorsPage(),
   'docs/configuration.md': toConfigurationPage(),
+  'docs/metrics.md': toMetricsPage(),
   ...Object.fromEntries(catalogues.map((catalogue) => [`docs/tools/${catalogue.name}.md`, toToolsPage(catalogue)])),
 };
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
 import { ERROR_CODES } from '../src/kit/errors.ts';
 import type { ToolInfo } from '../src/kit/tool.ts';
+import { METRICS } from '../src/observability/metrics-table.ts';
 import { configKeys } from '../src/settings.ts';
 
 const NOTE = 'This page is generated from the source by `npm run generate`; do not edit it.';
@@ -119,6 +120,27 @@ export const toErrorsPage = (): string =>
         String(http),
         retryable ? 'yes' : 'no',
         advice,
+      ]),
+    ),
+  ].join('\n')}\n`;
+
+export const toMetricsPage = (): string =>
+  `${[
+    '# Metrics',
+    '',
+    NOTE,
+    '',
+    '`GET /metrics` answers them in the text format of Prometheus; with `otel.enabled` they are sent over OTLP too. Names and labels are promises: they change only on purpose.',
+    'Label values are bounded: `path` is the pattern of a route or `other`, tools outside the registry and methods outside the known set are `other`.',
+    'Buckets: durations 0.005 to 10 seconds (the usual eleven), sizes 100 B to 100 MB by tens. `nodejs_*` and `process_*` are those of prom-client.',
+    '',
+    table(
+      ['metric', 'type', 'labels', 'meaning'],
+      Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+        `\`${name}\``,
+        type,
+        labels.map((label) => `\`${label}\``).join(', '),
+        help,
       ]),
     ),
   ].join('\n')}\n`;

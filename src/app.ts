@@ -6,13 +6,13 @@ import { warmUp } from './cache/warm-up.ts';
 import { createCaching } from './caching.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
-import type { Caller, Effect, Logger } from './kit/context.ts';
+import type { Caller, Effect } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { AppError } from './kit/errors.ts';
 import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
-import { createLogger } from './logging/logger.ts';
+import { createLogger, type Logs } from './logging/logger.ts';
 import { type CallEngine, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
 import { createManager, type Manager, type ServiceEntry } from './manager/manager.ts';
@@ -21,6 +21,7 @@ import { createConfirmations } from './mcp/confirm.ts';
 import { createServerFactory, type McpDeps } from './mcp/server.ts';
 import { createSurfaces, type Surface } from './mcp/surfaces.ts';
 import { createTasks } from './mcp/tasks.ts';
+import { createObservability } from './observability/index.ts';
 import { openPolicy } from './policy/open.ts';
 import type { Policy } from './policy/policy.ts';
 import { createSecrets } from './secrets/create.ts';
@@ -35,7 +36,7 @@ export { type Config, configKeys, loadSettings, type Settings } from './settings
 
 export interface App {
   readonly config: Config;
-  readonly logger: Logger;
+  readonly logger: Logs;
   readonly manager: Manager;
   readonly calls: CallEngine;
   /** Services with routes of their own. */
@@ -133,14 +134,14 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const { config, env } = settings;
   const now = overrides.now ?? Date.now;
   const redactor = createRedactor();
-  const level = config.logging.level === 'fatal' ? 'error' : config.logging.level;
   const logger = createLogger({
-    level,
-    json: config.logging.json,
+    ...config.logging,
     mask: redactor.mask,
     ...(overrides.log === undefined ? {} : { write: overrides.log }),
     now,
   });
+  const observability = await createObservability({ config, given: settings.given, env, logger, mask: redactor.mask, version: VERSION });
+  const { metrics, tracing } = observability;
   const secrets = createSecrets(config.secrets, {
     now,
     logger,
@@ -164,9 +165,13 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     learnSecret: redactor.learn,
     notify,
     secret: secrets.define,
+    onUpstreamCall: metrics.upstream,
+    onCircuit: metrics.circuit,
+    tracing,
   };
   const { entries, clusters } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
+  observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped });
   const stopping = new AbortController();
   const limits = {
     callMs: config.timeouts.callSec * 1000,
@@ -184,8 +189,10 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     limits,
     stopping: stopping.signal,
     mask: redactor.mask,
+    metrics,
+    tracing,
     policy: policy.current,
-    cache: createCaching({ config, redactor, policy: policy.current, now, clock: overrides.now }),
+    cache: createCaching({ config, redactor, metrics, policy: policy.current, now, clock: overrides.now }),
     directory: (request) => createDirectory(manager, request, config, policy.current()),
     ...(mode === 'read'
       ? {}
@@ -201,8 +208,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
           }),
         }),
   });
-  const report: McpDeps['report'] = (error, where) =>
-    logger.error({ where, fault: error instanceof Error ? error.stack : String(error) }, 'internal fault');
+  const report: McpDeps['report'] = (error, where) => logger.error({ where, fault: error }, 'internal fault');
   const tasks = createTasks(now);
   const local: Caller = { id: 'local', groups: [], scopes: ['all'] };
   const mcpDeps: McpDeps = {
@@ -215,6 +221,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
     report,
+    metrics,
   };
   const surfaces = createSurfaces({
     catalogues: manager.catalogues,
@@ -250,6 +257,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       report,
       secrets,
       now,
+      observability,
     });
     isReady = true;
     const call = (tool: string, args: unknown) =>
@@ -277,6 +285,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     local,
     openHttp,
     async openStdio() {
+      await observability.open();
+      observability.describe({ mode: 'stdio', addr: 'stdio' });
       const { openStdio } = await import('./server/stdio.ts');
       const door = openStdio(
         createServerFactory((caller) => surfaces(config.profiles, caller), mcpDeps),
@@ -294,6 +304,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       policy.close();
       await manager.shutdown();
       await secrets.close();
+      await observability.close();
+      await logger.close();
     },
   };
 };

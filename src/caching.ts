@@ -2,7 +2,8 @@
 
 import { openCache } from './cache/open.ts';
 import type { Caller } from './kit/context.ts';
-import type { CacheDeps } from './manager/steps/cache.ts';
+import type { CacheDeps, Kept } from './manager/steps/cache.ts';
+import type { Metrics } from './observability/metrics.ts';
 import type { Policy } from './policy/policy.ts';
 import type { Redactor } from './secrets/redactor.ts';
 import type { Config } from './settings.ts';
@@ -11,6 +12,7 @@ export interface CachingOptions {
   readonly config: Config;
   readonly redactor: Redactor;
   readonly policy: () => Policy;
+  readonly metrics: Metrics;
   readonly now: () => number;
   /** A clock of its own for tests. */
   readonly clock?: (() => number) | undefined;
@@ -27,7 +29,7 @@ const toTtl = (section: unknown): number | undefined =>
   isFields(section) && typeof section['cache_ttl'] === 'number' ? section['cache_ttl'] * 1000 : undefined;
 
 /** Undefined = switched off. */
-export const createCaching = ({ config, redactor, policy, now, clock }: CachingOptions): CacheDeps | undefined => {
+export const createCaching = ({ config, redactor, policy, metrics, now, clock }: CachingOptions): CacheDeps | undefined => {
   if (!config.cache.enabled) return undefined;
   const delegated = isDelegated(config);
   const eras = new WeakMap<Policy, number>();
@@ -42,8 +44,11 @@ export const createCaching = ({ config, redactor, policy, now, clock }: CachingO
     const current = policy();
     return JSON.stringify(current.hasRules || delegated ? [eraOf(current), id, groups, scopes, namespaces] : [scopes, namespaces]);
   };
+  const cache = openCache<Kept>(config.cache, clock);
+  metrics.onCollect(() => metrics.families.mcp_cache_bytes.labels().set(cache.stats().bytes));
   return {
-    cache: openCache(config.cache, clock),
+    cache,
+    observe: (service, result) => metrics.cache[result](service, config.cache.type),
     now,
     mask: redactor.mask,
     learned: redactor.learned,

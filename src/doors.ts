@@ -4,6 +4,8 @@ import type { ServerEventBus } from '@modelcontextprotocol/server';
 import { isLoopback, parseAddress } from './config/server.ts';
 import { checkExposure, toTls, warnOfClearText } from './exposure.ts';
 import type { Caller, Logger } from './kit/context.ts';
+import { AppError } from './kit/errors.ts';
+import { toErrorResponse } from './kit/http.ts';
 import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps } from './mcp/server.ts';
 import type { Surfaces } from './mcp/surfaces.ts';
@@ -12,12 +14,15 @@ import { createMetadata } from './middleware/auth/metadata.ts';
 import { createStepUp } from './middleware/auth/step-up.ts';
 import { rateLimit } from './middleware/rate-limit/index.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
+import type { Observability } from './observability/index.ts';
 import type { Secrets } from './secrets/create.ts';
+import { adminRoutes } from './server/admin-routes.ts';
 import { createForwarding } from './server/forwarded.ts';
-import { type HttpDoor, openHttp } from './server/http.ts';
-import { createRoutes } from './server/routes.ts';
+import { type HttpDoor, type HttpOptions, openHttp } from './server/http.ts';
+import { countConnections, metricsRoute } from './server/metrics-route.ts';
+import { createRoutes, type Routes } from './server/routes.ts';
 import { createStreamBudget } from './server/streams.ts';
-import type { Config } from './settings.ts';
+import type { Config, ServerConfig } from './settings.ts';
 import { openStore } from './store/open.ts';
 import { NAME, TITLE } from './version.ts';
 
@@ -35,10 +40,11 @@ export interface HttpDoorDeps {
   readonly report: (error: unknown, where: string) => void;
   readonly secrets: Secrets;
   readonly now: () => number;
+  readonly observability: Observability;
 }
 
 /** Who may call, behind which proxies, and what OAuth clients are told. */
-const createAccess = async ({ config, secrets, now, logger, serviceNames, manager }: HttpDoorDeps) => {
+const createAccess = async ({ config, secrets, now, logger, serviceNames, manager, observability }: HttpDoorDeps) => {
   const { auth, server } = config;
   const publicUrl = server.publicUrl?.replace(/\/+$/, '');
   const forwarding = createForwarding(server.trustedProxies, publicUrl);
@@ -53,7 +59,10 @@ const createAccess = async ({ config, secrets, now, logger, serviceNames, manage
     publicUrl,
     baseUrl: forwarding.toBaseUrl,
     hasClientCa: server.tls.clientCAFile !== undefined && server.tls.certFile !== undefined,
-    onRefused: (refused) => logger.info({ ...refused }, 'request refused'),
+    onRefused: (refused) => {
+      observability.metrics.families.mcp_auth_failures_total.labels(refused.reason).inc();
+      logger.info({ ...refused }, 'request refused');
+    },
   });
   const oauth =
     authentication.issuer === undefined ? undefined : createMetadata({ authentication, baseUrl: forwarding.toBaseUrl, title: TITLE });
@@ -68,16 +77,35 @@ const createAccess = async ({ config, secrets, now, logger, serviceNames, manage
   return { forwarding, authentication, oauth, authorize };
 };
 
+/** The listener of `server.admin.addr`: profiles, on this machine alone unless callers are known. */
+const openAdmin = async ({ addr, heapSnapshots }: ServerConfig['server']['admin'], shared: HttpOptions): Promise<HttpDoor | undefined> => {
+  if (addr === undefined) return undefined;
+  const { host, port } = parseAddress(addr);
+  if (!isLoopback(host) && shared.authentication === undefined) {
+    throw new AppError(
+      'INVALID_ARGUMENT',
+      `Refusing to offer profiles on ${addr} without authentication: they show what the process does and holds. Use a loopback address, or set auth.enabled.`,
+      { details: { key: 'server.admin.addr' } },
+    );
+  }
+  const table: Routes['table'] = new Map(adminRoutes({ heapSnapshots }).map(([path, route]) => [path, { protection: 'admin', route }]));
+  const hint = (): Response =>
+    toErrorResponse(new AppError('NOT_FOUND', 'There is no such path.', { details: { paths: [...table.keys()] } }));
+  const routes: Routes = { table, hint, serviceOf: () => 'server', close: async () => {} };
+  return openHttp({ ...shared, host, port, routes });
+};
+
 export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
-  const { config, port, logger, manager, bus, surfaces, mcpDeps, serviceNames, local, isReady, report, secrets } = deps;
+  const { config, port, logger, manager, bus, surfaces, mcpDeps, serviceNames, local, isReady, report, secrets, observability } = deps;
   const { server } = config;
   checkExposure(config);
   warnOfClearText(config, logger);
   const address = parseAddress(server.addr);
+  const mode = server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode;
   const { forwarding, authentication, oauth, authorize } = await createAccess(deps);
   const store = await openStore(config.store, secrets, logger);
   const routes = createRoutes({
-    mode: server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode,
+    mode,
     legacySessions: server.legacySessions,
     services: [...serviceNames, 'aggregate'],
     factoryFor: (service) => createServerFactory((caller) => surfaces([service === 'aggregate' ? 'all' : service], caller), mcpDeps),
@@ -96,9 +124,12 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     oauth,
     authorize,
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
+    metrics: config.metrics.addr === undefined ? metricsRoute(observability) : undefined,
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });
-  const door = await openHttp({
+  await observability.open();
+  const limited = observability.metrics.families.mcp_ratelimited_total;
+  const options: HttpOptions = {
     host: address.host,
     port: port ?? address.port,
     routes,
@@ -109,21 +140,30 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
       isSecure: server.tls.certFile !== undefined || server.publicUrl?.startsWith('https:') === true,
     },
     authentication,
-    rateLimit: config.ratelimit.enabled ? rateLimit(config.ratelimit, { store, anonymous: local.id }) : undefined,
+    rateLimit: config.ratelimit.enabled
+      ? rateLimit(config.ratelimit, { store, anonymous: local.id, onRefused: (by) => limited.labels(by).inc() })
+      : undefined,
     compressionLevel: config.performance.compression_enabled ? config.performance.compression_level : undefined,
     forwarding,
     tls: toTls(config, logger),
+    observed: { metrics: observability.metrics, tracing: observability.tracing, logger, serviceOf: routes.serviceOf },
+    onConnection: countConnections(observability.metrics),
     readTimeoutMs: server.readTimeoutSec * 1000,
     writeTimeoutMs: server.writeTimeoutSec * 1000,
     idleTimeoutMs: server.idleTimeoutSec * 1000,
     maxConnections: server.max_connections,
     anonymous: local,
     report,
-  });
+  };
+  const admin = await openAdmin(server.admin, options);
+  if (admin !== undefined) logger.info({ admin_url: admin.url }, 'profiles listen');
+  const door = await openHttp(options);
+  observability.describe({ mode, addr: new URL(door.url).host });
   return {
     ...door,
     async close() {
       await routes.close();
+      await admin?.close();
       await door.close();
       await store.close();
     },

@@ -9,9 +9,11 @@ import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
 import { section } from './kit/config.ts';
 import { AppError } from './kit/errors.ts';
 import type { ServiceDefinition } from './kit/service.ts';
+import { loggingConfig } from './logging/config.ts';
 import { authConfig } from './middleware/auth/config.ts';
 import { performanceConfig } from './middleware/compress/config.ts';
 import { rateLimitConfig } from './middleware/rate-limit/config.ts';
+import { observabilityConfig } from './observability/config.ts';
 import { policyKeys } from './policy/config.ts';
 import { secretsConfig } from './secrets/config.ts';
 import { type ServiceSlot, services } from './services/index.ts';
@@ -19,8 +21,11 @@ import { storeConfig } from './store/config.ts';
 
 export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
+/** Every room owns its sections. */
 const ownShape = {
   ...serverConfig,
+  ...loggingConfig,
+  ...observabilityConfig,
   auth: authConfig,
   ratelimit: rateLimitConfig,
   performance: performanceConfig,

@@ -36,9 +36,11 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   const settings = await toSettings(flags);
   const app = await createApp(settings);
   // One stray failure must not end a server that others are using.
-  process.on('unhandledRejection', (reason) =>
-    app.logger.error({ fault: reason instanceof Error ? reason.stack : String(reason) }, 'internal fault'),
-  );
+  process.on('unhandledRejection', (reason) => app.logger.error({ fault: reason }, 'internal fault'));
+  process.on('uncaughtException', (fault) => {
+    app.logger.error({ fault }, 'internal fault: the server ends');
+    process.exit(70);
+  });
   for (const warning of settings.warnings) app.logger.warn({}, warning);
   try {
     await (toMode(settings) === 'http' ? serveHttp(app) : serveStdio(app));

@@ -1,7 +1,7 @@
 // The server's own configuration keys. Every service owns its section; config/load.ts joins them.
 
 import { z } from 'zod';
-import { described, names, secret, section } from '../kit/config.ts';
+import { address, described, names, secret, section } from '../kit/config.ts';
 
 const paths = (family: string) =>
   z
@@ -34,14 +34,7 @@ export const securityKeys = {
 export const serverConfig = {
   server: section({
     mode: described(z.enum(MODES).optional(), 'MCP_MODE', 'Transport. Default stdio, or sse when an address is given.'),
-    addr: described(
-      z
-        .string()
-        .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]*):\d{1,5}$/, 'must be host:port')
-        .default('127.0.0.1:8080'),
-      'MCP_ADDR',
-      'Listen address, host:port. Loopback unless authentication is on.',
-    ),
+    addr: described(address.default('127.0.0.1:8080'), 'MCP_ADDR', 'Listen address, host:port. Loopback unless authentication is on.'),
     readTimeoutSec: described(z.int().min(0).max(3600).default(30), 'MCP_READ_TIMEOUT', 'Header and body read limit, seconds; 0 = none.'),
     writeTimeoutSec: described(
       z.int().min(0).max(3600).default(0),
@@ -90,14 +83,14 @@ export const serverConfig = {
       'MCP_LEGACY_SESSIONS',
       'Sessions for clients of 2025 over Streamable HTTP; needs sticky routing.',
     ),
-  }),
-  logging: section({
-    level: described(
-      z.enum(['debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-      'MCP_LOG_LEVEL',
-      'Least severe level that is written.',
-    ),
-    json: described(z.boolean().default(false), 'MCP_LOG_JSON', 'JSON lines instead of text.'),
+    admin: section({
+      addr: described(address.optional(), 'MCP_ADMIN_ADDR', 'Separate listener for profiles, host:port; loopback only. Absent = none.'),
+      heapSnapshots: described(
+        z.boolean().default(false),
+        'MCP_ADMIN_HEAP_SNAPSHOTS',
+        'Offer heap snapshots on the admin listener. They hold everything the process knows, secrets too.',
+      ),
+    }),
   }),
   limits: section({
     concurrentCalls: described(

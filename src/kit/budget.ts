@@ -131,20 +131,31 @@ const shrinkFirst = (answer: Answer, items: number, most: number): Answer => ({
   warnings: [...(answer.warnings ?? []), 'Shortened for the budget: ask with fields or a narrower view.'],
 });
 
+const whole = (answer: Answer): Cut => ({
+  items: answer.list?.items.length ?? 0,
+  sections: answer.sections?.length ?? 0,
+  dropped: 0,
+  maxString: Number.POSITIVE_INFINITY,
+});
+
 /** The answer in both forms, within `maxTokens`. */
 export const fitAnswer = (answer: Answer, options: BudgetOptions): FinalAnswer => {
   if (answer.raw !== undefined) return { structured: {}, text: '', raw: answer.raw };
+  const draft = draftOf(answer, whole(answer), options);
+  return draft.tokens <= options.maxTokens ? draft : { ...cutAnswer(answer, draft, options), isCut: true };
+};
+
+const cutAnswer = (answer: Answer, uncut: Draft, options: BudgetOptions): Draft => {
   const all = answer.list?.items.length ?? 0;
   const sections = answer.sections?.length ?? 0;
   const fits = (draft: Draft): boolean => draft.tokens <= options.maxTokens;
-  let cut: Cut = { items: all, sections, dropped: 0, maxString: Number.POSITIVE_INFINITY };
-  let draft = draftOf(answer, cut, options);
+  let cut = whole(answer);
+  let draft = uncut;
   const tryCut = (change: Partial<Cut>): boolean => {
     cut = { ...cut, ...change };
     draft = draftOf(answer, cut, options);
     return fits(draft);
   };
-  if (fits(draft)) return draft;
   for (let dropped = 1; dropped <= (answer.list?.optional?.length ?? 0); dropped++) if (tryCut({ dropped })) return draft;
   for (const maxString of STRING_LIMITS) if (tryCut({ maxString })) return draft;
   if (sections > 1) {

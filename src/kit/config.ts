@@ -9,6 +9,9 @@ export const described = <Schema extends z.ZodType>(schema: Schema, env: string,
 /** A group of keys; an absent group has all its defaults. */
 export const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
 
+/** Where to listen: `host:port`, `[::1]:port`, or `:port` for all interfaces. */
+export const address = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]*):\d{1,5}$/, 'must be host:port');
+
 /** A list of names; from the environment it is divided by commas. */
 export const names = (env: string, description: string) => described(z.array(z.string().min(1)).default([]), env, description);
 

@@ -12,6 +12,8 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Whether such an entry would be written: for fields that cost something. */
+  writes?(level: 'debug' | 'info', service?: string): boolean;
 }
 
 /** The verified identity of the caller. On stdio it is the person who started the process. */

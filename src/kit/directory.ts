@@ -24,6 +24,10 @@ export interface ServiceStatus {
   readonly latencyMs?: number;
   readonly reason?: string;
   readonly retryAfter?: string;
+  /** When the present state was first seen, RFC 3339. */
+  readonly since?: string;
+  /** The last failure, also after it has passed. */
+  readonly lastError?: { readonly reason: string; readonly at: string };
   readonly details?: Readonly<Record<string, unknown>>;
 }
 

@@ -79,5 +79,7 @@ export interface FinalAnswer {
   readonly structured: Readonly<Record<string, unknown>>;
   readonly text: string;
   readonly content?: readonly ContentBlock[];
+  /** Something was left out to keep the limit. */
+  readonly isCut?: boolean;
   readonly raw?: Readonly<Record<string, unknown>>;
 }

@@ -8,14 +8,24 @@ import type { Answer } from './result.ts';
 import type { SecretSource } from './secret.ts';
 import type { Signals } from './signals.ts';
 import type { Tool, ToolInfo } from './tool.ts';
+import type { Tracing } from './trace.ts';
 
-/** What a service gets from the outside: nothing is reached for. */
 /** Tells connected clients that something changed. */
 export interface Notify {
   listChanged(list: 'tools' | 'prompts' | 'resources'): void;
   resourceUpdated(uri: string): void;
 }
 
+export interface CircuitChange {
+  readonly service: string;
+  /** The target. */
+  readonly name: string;
+  readonly state: 'closed' | 'open' | 'half_open';
+  /** Failures counted since the last change that was told. */
+  readonly failures: number;
+}
+
+/** What a service gets from the outside: nothing is reached for. */
 export interface ServiceDeps {
   readonly logger: Logger;
   readonly now: () => number;
@@ -33,6 +43,10 @@ export interface ServiceDeps {
   readonly secret: (key: string, value: string) => SecretSource;
   /** One finished request to a backend, for metrics. */
   readonly onUpstreamCall?: (call: { service: string; api: string; status: string; ms: number }) => void;
+  /** A circuit breaker changed its state or counted a failure; `name` is the target. */
+  readonly onCircuit?: (change: CircuitChange) => void;
+  /** Absent = no traces. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** A resource template: data, and the tool call that answers it. */

@@ -1,47 +1,64 @@
-// Structured logs to stderr: JSON lines or text, one line per entry.
+// Structured logs: levels for all and for single services, JSON lines or text, one line per entry, secrets masked, the ids of the request on each.
 
 import type { Logger } from '../kit/context.ts';
+import { toEntry, toJsonLine, toTextLine } from './entry.ts';
+import { createStderr } from './stderr.ts';
 
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type Level = (typeof LEVELS)[number];
+/** As configured: `fatal` is accepted for error. */
+export type ConfiguredLevel = Level | 'fatal';
 
 export interface LoggerOptions {
-  readonly level: Level;
+  readonly level: ConfiguredLevel;
+  /** Levels of single services: an entry with that `service` follows its own. */
+  readonly services?: Readonly<Record<string, ConfiguredLevel>>;
   readonly json: boolean;
   /** Masks secret values in messages and fields. */
   readonly mask: (text: string) => string;
+  /** Takes each line at once; absent = stderr, gathered. */
   readonly write?: (line: string) => void;
   readonly now?: () => number;
 }
 
-const toText = (value: unknown): string => {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  return /[\s"=]/.test(text) || text === '' ? JSON.stringify(text) : text;
-};
+export interface Logs extends Logger {
+  /** Writes what is gathered, at once. */
+  flush(): void;
+  /** Lines that were dropped because nobody read them. */
+  dropped(): number;
+  close(): Promise<void>;
+}
 
-/** One line per entry: fields typed in JSON, `key=value` in text. */
-export const createLogger = ({
-  level,
-  json,
-  mask,
-  write = (line) => process.stderr.write(line),
-  now = Date.now,
-}: LoggerOptions): Logger => {
-  const threshold = LEVELS.indexOf(level);
-  const log =
-    (at: Level) =>
-    (fields: object, message: string): void => {
-      if (LEVELS.indexOf(at) < threshold) return;
-      const timestamp = new Date(now()).toISOString();
-      const line = json
-        ? JSON.stringify({ level: at, timestamp, message, ...fields })
-        : [
-            timestamp,
-            at.toUpperCase().padEnd(5),
-            message,
-            ...Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${toText(value)}`])),
-          ].join(' ');
-      write(`${mask(line)}\n`);
+const toThreshold = (level: ConfiguredLevel): number => LEVELS.indexOf(level === 'fatal' ? 'error' : level);
+
+export const createLogger = ({ level, services = {}, json, mask, write, now = Date.now }: LoggerOptions): Logs => {
+  const writer = write === undefined ? createStderr() : { write, flush: () => {}, dropped: () => 0, close: async () => {} };
+  const common = toThreshold(level);
+  const own = new Map(Object.entries(services).map(([name, value]) => [name, toThreshold(value)]));
+  const toLine = json ? toJsonLine : toTextLine;
+  const thresholdFor = (fields: object): number => {
+    const { service } = fields as { service?: unknown };
+    return typeof service === 'string' ? (own.get(service) ?? common) : common;
+  };
+  const writes = (at: Level, service?: string): boolean =>
+    LEVELS.indexOf(at) >= (service === undefined ? common : (own.get(service) ?? common));
+  const log = (at: Level) => {
+    const rank = LEVELS.indexOf(at);
+    return (fields: object, message: string): void => {
+      if (rank < (own.size === 0 ? common : thresholdFor(fields))) return;
+      writer.write(`${toLine(toEntry({ level: at, at: now(), message, fields, mask }))}\n`);
+      // What goes wrong may be the last thing that is said.
+      if (at === 'error') writer.flush();
     };
-  return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  };
+  return {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+    writes,
+    flush: writer.flush,
+    dropped: writer.dropped,
+    close: writer.close,
+  };
 };

@@ -1,7 +1,7 @@
 // One tool call, whatever the transport: name to tool, arguments parsed once, the ordered steps, the service.
 
 import { randomUUID } from 'node:crypto';
-import { withAmbient } from '../kit/ambient.ts';
+import { type Ambient, getAmbient, withAmbient } from '../kit/ambient.ts';
 import type { ChangePort } from '../kit/change.ts';
 import { compose, type Step } from '../kit/compose.ts';
 import type { CallContext, Caller, Logger, ProgressUpdate, Question, QuestionAnswer } from '../kit/context.ts';
@@ -10,16 +10,21 @@ import { AppError } from '../kit/errors.ts';
 import type { Answer, FinalAnswer } from '../kit/result.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
 import type { ToolInfo } from '../kit/tool.ts';
+import type { Tracing } from '../kit/trace.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Manager } from './manager.ts';
+import { toOutcome } from './outcome.ts';
 import type { Selection } from './profiles.ts';
 import { admit } from './steps/admit.ts';
 import { budget } from './steps/budget.ts';
 import { type CacheDeps, cache } from './steps/cache.ts';
 import { deadline } from './steps/deadline.ts';
 import { logCall } from './steps/log-call.ts';
+import { metrics } from './steps/metrics.ts';
 import { permit, toPermit } from './steps/permit.ts';
 import { redact } from './steps/redact.ts';
+import { trace, traced } from './steps/trace.ts';
 
 const CURSOR_LIFE_MS = 15 * 60_000;
 
@@ -31,7 +36,8 @@ export interface CallRequest {
   readonly selection: Selection;
   readonly signal: AbortSignal;
   readonly requestId?: string;
-  readonly traceId?: string;
+  /** The trace that the caller sent with this call; absent = that of the request around it. */
+  readonly trace?: Ambient;
   readonly progress?: (update: ProgressUpdate) => void;
   readonly ask?: (question: Question) => Promise<QuestionAnswer>;
   readonly protocol?: unknown;
@@ -81,6 +87,9 @@ export interface CallDeps {
   readonly policy: () => Policy;
   /** Absent = switched off. */
   readonly cache?: CacheDeps | undefined;
+  readonly metrics: Metrics;
+  /** Absent = no traces: no step is wrapped. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface CallEngine {
@@ -95,13 +104,25 @@ export interface CallEngine {
 }
 
 /** The ordered list: first in, last out. Budgeted answers leave at the top, raw ones come from the bottom. */
-const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [
-  logCall(deps),
-  permit(deps.policy),
-  deadline(deps.limits, deps.stopping),
-  admit(deps.limits),
-];
-const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [...(deps.cache === undefined ? [] : [cache(deps.cache)]), redact(deps.mask)];
+const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => {
+  const waiting = deps.metrics.families.mcp_queue_depth.labels('calls');
+  return withTraces(deps.tracing, {
+    log: logCall(deps),
+    metrics: metrics(deps.metrics),
+    permit: permit(deps.policy),
+    deadline: deadline(deps.limits, deps.stopping),
+    admit: admit({ ...deps.limits, onWaiting: (count) => waiting.set(count) }),
+  });
+};
+const innerSteps = (deps: CallDeps): Step<Call, Answer>[] =>
+  toSteps(deps.tracing, { ...(deps.cache === undefined ? {} : { cache: cache(deps.cache) }), redact: redact(deps.mask) });
+
+/** The steps in their order; with tracing on, each in a span of its own. */
+const toSteps = <Result>(tracing: Tracing | undefined, steps: Readonly<Record<string, Step<Call, Result>>>): Step<Call, Result>[] =>
+  Object.entries(steps).map(([name, step]) => (tracing === undefined ? step : traced(tracing, name, step)));
+
+const withTraces = (tracing: Tracing | undefined, steps: Readonly<Record<string, Step<Call, FinalAnswer>>>): Step<Call, FinalAnswer>[] =>
+  tracing === undefined ? Object.values(steps) : [trace(tracing), ...toSteps(tracing, steps)];
 
 const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: () => string, deps: CallDeps): unknown => {
   const token = args['cursor'];
@@ -141,12 +162,13 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     compose<Call, FinalAnswer>(outer, () => Promise.reject(error));
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
-    const requestId = request.requestId ?? randomUUID();
+    const around = getAmbient();
+    const requestId = request.requestId ?? around.requestId ?? randomUUID();
     return {
       signal: request.signal,
       caller: request.caller,
       requestId,
-      traceId: request.traceId ?? requestId.replaceAll('-', ''),
+      traceId: request.trace?.traceId ?? around.traceId ?? requestId.replaceAll('-', ''),
       now: deps.now,
       logger: deps.logger,
       directory: deps.directory(request),
@@ -193,19 +215,41 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     return withAmbient({ permit: toPermit(deps.policy(), request.caller, use) }, () => execute(call));
   };
 
+  /** Names that are unknown or not offered have no tool to walk the steps with; they count all the same. */
+  const findCounted = (request: CallRequest): Owned => {
+    try {
+      return find(request);
+    } catch (thrown) {
+      const { error, status } = toOutcome(thrown);
+      const service = deps.manager.ownerOf(request.tool);
+      const tool = service === undefined ? 'other' : request.tool;
+      deps.metrics.call(service ?? 'other', tool, { status, ms: 0, ...(error === undefined ? {} : { code: error.code }) });
+      deps.logger.info({ service: service ?? 'other', tool, duration_ms: 0, status, error_code: error?.code }, 'tool call');
+      throw thrown;
+    }
+  };
+
+  const answer = async (request: CallRequest): Promise<FinalAnswer> => {
+    const owned = findCounted(request);
+    const prepared = await prepare(request, owned).catch((thrown: unknown) => {
+      if (thrown instanceof AppError) return thrown;
+      throw thrown;
+    });
+    if (!(prepared instanceof AppError)) return run(prepared);
+    return refuse(prepared)({ request, ...owned, args: {}, ctx: toContext(request), sealCursor: () => '' });
+  };
+
   return {
     beside: (request, service, work) => {
       const use = { tool: 'a completion', service, effect: 'read' } as const;
-      return withAmbient({ permit: toPermit(deps.policy(), request.caller, use) }, () => work(toContext(request)));
+      const { id } = request.caller;
+      return withAmbient({ principal: id, permit: toPermit(deps.policy(), request.caller, use) }, () => work(toContext(request)));
     },
-    async call(request) {
-      const owned = find(request);
-      const prepared = await prepare(request, owned).catch((thrown: unknown) => {
-        if (thrown instanceof AppError) return thrown;
-        throw thrown;
-      });
-      if (!(prepared instanceof AppError)) return run(prepared);
-      return refuse(prepared)({ request, ...owned, args: {}, ctx: toContext(request), sealCursor: () => '' });
+    call(request) {
+      const around = getAmbient();
+      const requestId = request.requestId ?? around.requestId ?? randomUUID();
+      const trace = request.trace ?? (around.traceId === undefined ? { traceId: randomUUID().replaceAll('-', '') } : {});
+      return withAmbient({ requestId, principal: request.caller.id, ...trace }, () => answer(request));
     },
   };
 };

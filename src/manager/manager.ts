@@ -7,6 +7,8 @@ import { AppError, toAppError } from '../kit/errors.ts';
 import type { Service, ServiceDefinition, ServiceDeps } from '../kit/service.ts';
 
 const HEALTH_TIMEOUT_MS = 2000;
+/** Asked again within this time, a service is not bothered again: probes, scrapes and tools share one answer. */
+const HEALTH_FRESH_MS = 1000;
 const RETRY_INITIALIZE_MS = 5000;
 const SHUTDOWN_TIMEOUT_MS = 3000;
 
@@ -40,6 +42,10 @@ interface Slot {
   readonly entry: ServiceEntry;
   service?: Promise<Service>;
   failedAt?: number;
+  health?: { readonly answer: Promise<ServiceStatus>; readonly at: number };
+  /** State that the last check found, and since when; the last failure stays known after it has passed. */
+  seen?: { readonly state: string; readonly since: string };
+  lastError?: { readonly reason: string; readonly at: string };
 }
 
 const toOwners = (slots: Iterable<Slot>): Map<string, string> => {
@@ -63,6 +69,12 @@ const withTimeout = async <T>(work: Promise<T>, ms: number, onTimeout: () => T):
   }
 };
 
+/** Notes what a check found, for `since` and `lastError`. */
+const note = (slot: Slot, health: Health, at: string): void => {
+  if (slot.seen?.state !== health.state) slot.seen = { state: health.state, since: at };
+  if (health.state !== 'up' && health.reason !== undefined) slot.lastError = { reason: health.reason, at };
+};
+
 const toStatus = (slot: Slot, health: Health | undefined, latencyMs: number): ServiceStatus => ({
   service: slot.entry.catalogue.name,
   title: slot.entry.catalogue.title,
@@ -72,6 +84,8 @@ const toStatus = (slot: Slot, health: Health | undefined, latencyMs: number): Se
   ...(health === undefined ? {} : { latencyMs }),
   ...(health?.reason === undefined ? {} : { reason: health.reason }),
   ...(health?.state === 'down' ? { retryAfter: '30s' } : {}),
+  ...(slot.seen === undefined ? {} : { since: slot.seen.since }),
+  ...(slot.lastError === undefined ? {} : { lastError: slot.lastError }),
   ...(health?.details === undefined ? {} : { details: health.details }),
 });
 
@@ -113,10 +127,10 @@ export const createManager = ({ services, deps, logger }: ManagerOptions): Manag
     return slot.service;
   };
 
-  const healthOf = async (slot: Slot, signal: AbortSignal): Promise<ServiceStatus> => {
-    if (!slot.entry.configured) return toStatus(slot, undefined, 0);
+  const check = async (slot: Slot): Promise<ServiceStatus> => {
     const started = performance.now();
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(HEALTH_TIMEOUT_MS)]);
+    // Shared by all who ask meanwhile, so nobody's leaving ends it.
+    const bounded = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
     const ask = async (): Promise<Health> => {
       try {
         return await (await serviceOf(slot)).healthCheck(bounded);
@@ -126,7 +140,15 @@ export const createManager = ({ services, deps, logger }: ManagerOptions): Manag
     };
     const late = (): Health => ({ state: 'down', reason: `No answer within ${HEALTH_TIMEOUT_MS / 1000}s.` });
     const health = await withTimeout(ask(), HEALTH_TIMEOUT_MS + 100, late);
+    note(slot, health, new Date(deps.now()).toISOString());
     return toStatus(slot, health, Math.round(performance.now() - started));
+  };
+
+  const healthOf = async (slot: Slot): Promise<ServiceStatus> => {
+    if (!slot.entry.configured) return toStatus(slot, undefined, 0);
+    const age = slot.health === undefined ? Number.POSITIVE_INFINITY : deps.now() - slot.health.at;
+    if (slot.health === undefined || age < 0 || age >= HEALTH_FRESH_MS) slot.health = { answer: check(slot), at: deps.now() };
+    return slot.health.answer;
   };
 
   return {
@@ -137,12 +159,10 @@ export const createManager = ({ services, deps, logger }: ManagerOptions): Manag
       if (slot === undefined) throw new AppError('NOT_FOUND', `No service is called ${name}.`);
       return serviceOf(slot);
     },
-    status: async (signal, only) =>
-      Promise.all(
-        [...slots.values()]
-          .filter(({ entry }) => only === undefined || entry.catalogue.name === only)
-          .map((slot) => healthOf(slot, signal)),
-      ),
+    async status(signal, only) {
+      signal.throwIfAborted();
+      return Promise.all([...slots.values()].filter(({ entry }) => only === undefined || entry.catalogue.name === only).map(healthOf));
+    },
     async shutdown() {
       const close = async (slot: Slot): Promise<void> => {
         const service = await slot.service?.catch(() => undefined);

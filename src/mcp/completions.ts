@@ -2,7 +2,7 @@
 
 import { type CompleteResult, ProtocolError } from '@modelcontextprotocol/server';
 import { type Exchange, INVALID_PARAMS } from './server.ts';
-import { toTraceId } from './trace.ts';
+import { toTrace } from './trace.ts';
 
 const MAX_VALUES = 100;
 
@@ -31,7 +31,7 @@ export const completeArgument = async (exchange: Exchange, params: CompleteParam
   if (owner === undefined) throw new ProtocolError(INVALID_PARAMS, 'Unknown prompt or resource template');
   const { c, caller, deps, surface } = exchange;
   const { parts } = await deps.manager.service(owner);
-  const request = { caller, selection: surface.selection, signal: c.mcpReq.signal, traceId: toTraceId(c) };
+  const request = { caller, selection: surface.selection, signal: c.mcpReq.signal, trace: toTrace(c) };
   const found = await deps.calls
     .beside(request, owner, (ctx) => parts.complete(params.argument.name, params.argument.value, params.context?.arguments ?? {}, ctx))
     .catch((thrown: unknown) => {

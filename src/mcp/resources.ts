@@ -5,7 +5,7 @@ import { toAppError } from '../kit/errors.ts';
 import type { FixedResource, ResourceTemplate } from '../kit/service.ts';
 import { toErrorText } from './result.ts';
 import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
-import { toTraceId } from './trace.ts';
+import { toTrace } from './trace.ts';
 
 interface Match {
   readonly part: FixedResource | ResourceTemplate;
@@ -48,8 +48,11 @@ const notFound = (uri: string): ProtocolError => new ProtocolError(INVALID_PARAM
 /** Reads one resource. Unknown URIs and failed calls are -32602 with the words of the tool. */
 export const readResource = async (exchange: Exchange, uri: string): Promise<ReadResourceResult> => {
   const match = await findPart(exchange, uri);
-  if (match === undefined) throw notFound(uri);
   const { c, caller, surface, deps } = exchange;
+  if (match === undefined) {
+    deps.metrics.request('resources/read', { status: 'error', ms: 0 });
+    throw notFound(uri);
+  }
   try {
     const answer = await deps.calls.call({
       tool: match.part.tool,
@@ -57,7 +60,7 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
       caller,
       selection: surface.selection,
       signal: c.mcpReq.signal,
-      traceId: toTraceId(c),
+      trace: toTrace(c),
       protocol: toProtocol(deps, c),
     });
     if (answer.raw !== undefined) return answer.raw as ReadResourceResult;

@@ -13,6 +13,7 @@ import {
 import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { completeArgument } from './completions.ts';
 import { type Confirmations, InputNeeded } from './confirm.ts';
 import { createProgress } from './progress.ts';
@@ -22,7 +23,7 @@ import { toCallResult, toErrorResult } from './result.ts';
 import { followChanges } from './subscriptions.ts';
 import type { Surface } from './surfaces.ts';
 import { registerTasks, startTask, type Tasks } from './tasks.ts';
-import { toTraceId } from './trace.ts';
+import { toTrace } from './trace.ts';
 
 export const INVALID_PARAMS = -32602;
 const INTERNAL_ERROR = -32603;
@@ -41,6 +42,7 @@ export interface McpDeps {
   /** Lists differ between callers, so no cache may share them. */
   readonly isPrivate: boolean;
   readonly report: (error: unknown, method: string) => void;
+  readonly metrics: Metrics;
 }
 
 /** What a handler needs of its request, whatever the method. */
@@ -83,7 +85,7 @@ const callTool = async (
   args: unknown,
   signal = c.mcpReq.signal,
 ): Promise<CallToolResult> => {
-  const traceId = toTraceId(c);
+  const trace = toTrace(c);
   const progress = createProgress(c);
   try {
     const answer = await deps.calls.call({
@@ -92,7 +94,7 @@ const callTool = async (
       caller,
       selection: surface.selection,
       signal,
-      traceId,
+      trace,
       ...(progress === undefined ? {} : { progress: progress.report }),
       ask: deps.confirmations.asker(c, capabilities['elicitation'] !== undefined, { tool: name, args, caller: caller.id }),
       protocol: toProtocol(deps, c),
@@ -101,7 +103,7 @@ const callTool = async (
   } catch (thrown) {
     if (thrown instanceof InputNeeded) return thrown.result as unknown as CallToolResult;
     if (thrown instanceof ProtocolError) throw thrown;
-    return toErrorResult(thrown, traceId);
+    return toErrorResult(thrown, trace.traceId);
   } finally {
     await progress?.done();
   }
@@ -114,9 +116,15 @@ const isKnown = ({ selection }: Surface, name: string): boolean =>
 const guarded =
   <Params, Result>(deps: McpDeps, method: string, handle: (params: Params, c: ServerContext) => Promise<Result> | Result) =>
   async (request: { params?: Params | undefined }, c: ServerContext): Promise<Result> => {
+    const started = performance.now();
+    // What becomes a tool call is counted there, once, under the name of the tool.
+    const isCall = method === 'tools/call' || method === 'resources/read';
     try {
-      return await handle((request.params ?? {}) as Params, c);
+      const result = await handle((request.params ?? {}) as Params, c);
+      if (!isCall) deps.metrics.request(method, { status: 'success', ms: performance.now() - started });
+      return result;
     } catch (thrown) {
+      if (!isCall) deps.metrics.request(method, { status: 'error', ms: performance.now() - started });
       if (thrown instanceof ProtocolError) throw thrown;
       deps.report(thrown, method);
       throw new ProtocolError(INTERNAL_ERROR, 'Internal error');
@@ -197,7 +205,10 @@ export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, dep
     server.setRequestHandler(
       'tools/call',
       guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
-        if (!isKnown(surface, params.name)) throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+        if (!isKnown(surface, params.name)) {
+          deps.metrics.call('other', 'other', { status: 'error', ms: 0, code: 'INVALID_ARGUMENT' });
+          throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+        }
         const call = exchange(c);
         const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
         return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;

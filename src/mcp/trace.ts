@@ -1,13 +1,14 @@
-// The trace a call belongs to: the client's, when it sent a valid one.
+// The trace a call belongs to: what the client sent with the message, else that of the HTTP request around it, else a new one.
 
 import { randomUUID } from 'node:crypto';
-import { type ServerContext, TRACEPARENT_META_KEY } from '@modelcontextprotocol/server';
+import { type ServerContext, TRACEPARENT_META_KEY, TRACESTATE_META_KEY } from '@modelcontextprotocol/server';
+import { type Ambient, getAmbient } from '../kit/ambient.ts';
+import { parseTraceContext } from '../kit/trace.ts';
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+export type CallTrace = Ambient & { readonly traceId: string };
 
-/** 32 hexadecimal digits: from `_meta`, then from the HTTP header, else new. */
-export const toTraceId = (c: ServerContext): string => {
-  const given = c.mcpReq._meta?.[TRACEPARENT_META_KEY] ?? c.http?.req?.headers.get('traceparent');
-  const [, traceId] = typeof given === 'string' ? (TRACEPARENT.exec(given) ?? []) : [];
-  return traceId ?? randomUUID().replaceAll('-', '');
+export const toTrace = (c: ServerContext): CallTrace => {
+  const meta = c.mcpReq._meta;
+  const sent = parseTraceContext(meta?.[TRACEPARENT_META_KEY], meta?.[TRACESTATE_META_KEY]);
+  return { traceId: getAmbient().traceId ?? randomUUID().replaceAll('-', ''), ...sent };
 };

@@ -49,7 +49,9 @@ export const createRedactor = (): Redactor => {
     },
     mask(text) {
       const known = toPattern();
-      const safe = text.replace(UNSAFE, '').replace(URL_CREDENTIALS, `$1${MASK}@`);
+      const clean = text.replace(UNSAFE, '');
+      // The pattern walks long words again and again, so it is only tried where there is a URL.
+      const safe = clean.includes('://') ? clean.replace(URL_CREDENTIALS, `$1${MASK}@`) : clean;
       return known === undefined ? safe : safe.replace(known, MASK);
     },
   };

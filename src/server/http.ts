@@ -1,7 +1,7 @@
 // Opens the HTTP transport: sockets and limits, then the pipeline, then the route. Nothing else.
 
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { compose } from '../kit/compose.ts';
 import type { Caller } from '../kit/context.ts';
@@ -26,6 +26,8 @@ export interface HttpOptions extends PipelineOptions {
   /** Absent = plain HTTP. */
   readonly tls?: TlsOptions | undefined;
   readonly report: (error: unknown, where: string) => void;
+  /** Told of every accepted socket. */
+  readonly onConnection: (socket: Socket) => void;
 }
 
 export interface HttpDoor {
@@ -147,6 +149,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const tls = options.tls === undefined ? undefined : await openTls(options.tls, limits, onRequest);
   const server = tls?.server ?? createServer(limits, onRequest);
   server.maxConnections = options.maxConnections;
+  server.on('connection', options.onConnection);
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closed: Promise<void> | undefined;

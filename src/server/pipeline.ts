@@ -2,13 +2,17 @@
 
 import type { Step } from '../kit/compose.ts';
 import type { HttpExchange, Protection } from '../kit/http.ts';
+import type { Tracing } from '../kit/trace.ts';
 import { type Authentication, auth } from '../middleware/auth/index.ts';
 import { compress } from '../middleware/compress/index.ts';
+import { type MetricsOptions, metrics } from '../middleware/metrics/index.ts';
 import { requestId } from '../middleware/request-id/index.ts';
 import { type SecurityOptions, security } from '../middleware/security/index.ts';
+import { trace } from '../middleware/trace/index.ts';
 
 export interface PipelineOptions {
   readonly security: SecurityOptions;
+  readonly observed: MetricsOptions & { readonly tracing: Tracing | undefined };
   /** Absent = everyone is the local caller. */
   readonly authentication?: Authentication | undefined;
   /** Absent = no limit. */
@@ -19,8 +23,13 @@ export interface PipelineOptions {
 
 /** Built once per protection of the route table; unmatched paths run `open`. */
 export const httpPipeline = (options: PipelineOptions, protection: Protection): Step<HttpExchange, Response>[] => {
-  const { authentication, rateLimit, compressionLevel } = options;
-  const always = [requestId(), security(options.security)];
+  const { observed, authentication, rateLimit, compressionLevel } = options;
+  const always = [
+    requestId(),
+    ...(observed.tracing === undefined ? [] : [trace(observed.tracing)]),
+    metrics(observed),
+    security(options.security),
+  ];
   if (protection === 'open') return always;
   return [
     ...always,

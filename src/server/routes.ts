@@ -32,6 +32,8 @@ export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   readonly health: (signal: AbortSignal) => Promise<object>;
   /** Documents for OAuth clients; absent = no issuer is configured. */
   readonly oauth?: { readonly resource: (path: string) => Handle; readonly authorizationServer: Handle } | undefined;
+  /** `/metrics`; absent when it has a listener of its own. */
+  readonly metrics: Handle | undefined;
 }
 
 export interface RouteEntry {
@@ -41,6 +43,8 @@ export interface RouteEntry {
 
 export interface Routes {
   readonly table: ReadonlyMap<string, RouteEntry>;
+  /** The service, or `aggregate`, that a path belongs to; `server` for the server's own. */
+  readonly serviceOf: (path: string) => string;
   /** What a path without a route is told. */
   readonly hint: (path: string) => Response;
   close(): Promise<void>;
@@ -78,7 +82,7 @@ const profileRoute = (options: RoutesOptions, make: (factory: ServerFactory) => 
   };
 };
 
-const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route, Protection][] => {
+const statusRoutes = ({ isReady, health, metrics }: RoutesOptions): [string, Route, Protection][] => {
   const healthy = async (): Promise<Response> => Response.json({ status: 'healthy' });
   const ready = async (): Promise<Response> =>
     Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
@@ -86,6 +90,7 @@ const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route, Prote
     ['/health', { GET: healthy, HEAD: healthy }, 'open'],
     ['/ready', { GET: ready, HEAD: ready }, 'open'],
     ['/health/detailed', { GET: async ({ request }) => Response.json(await health(request.signal)) }, 'auth'],
+    ...(metrics === undefined ? [] : [['/metrics', { GET: metrics, HEAD: metrics }, 'auth'] as [string, Route, Protection]]),
   ];
 };
 
@@ -104,35 +109,38 @@ const oauthRoutes = ({ oauth }: RoutesOptions, paths: readonly string[]): [strin
 /** Builds the table of one mode. Two equal paths stop the start. */
 export const createRoutes = (options: RoutesOptions): Routes => {
   const table = new Map<string, RouteEntry>();
+  const owners = new Map<string, string>();
   const closers: (() => Promise<void>)[] = [];
-  const add = (path: string, route: Route, protection: Protection = 'auth'): void => {
+  const add = (path: string, route: Route, owner = 'server', protection: Protection = 'auth'): void => {
     if (table.has(path))
       throw new AppError('INVALID_ARGUMENT', `Two routes have the path ${path}.`, { details: { key: 'server.*Paths', path } });
     table.set(path, { protection, route });
+    owners.set(path, owner);
   };
-  const mount = (path: string, family: Family): void => {
-    add(path, family.route);
+  const mount = (path: string, family: Family, owner: string): void => {
+    add(path, family.route, owner);
     closers.push(() => family.close());
   };
   const streams = (factory: ServerFactory): Family => (options.legacySessions ? sessionHttp : streamableHttp)({ ...options, factory });
-  for (const [path, route, protection] of statusRoutes(options)) add(path, route, protection);
+  for (const [path, route, protection] of statusRoutes(options)) add(path, route, 'server', protection);
   for (const service of options.services) {
     const factory = options.factoryFor(service);
-    mount(options.paths.http[service] ?? `/api/${service}/http`, plainHttp({ ...options, factory }));
+    mount(options.paths.http[service] ?? `/api/${service}/http`, plainHttp({ ...options, factory }), service);
     if (options.mode === 'http') continue;
-    mount(options.paths.streamable[service] ?? `/api/${service}/streamable-http`, streams(factory));
+    mount(options.paths.streamable[service] ?? `/api/${service}/streamable-http`, streams(factory), service);
     if (options.mode !== 'sse') continue;
     const path = options.paths.sse[service] ?? `/api/${service}/sse`;
     const sse = legacySse({ ...options, factory }, `${path}/message`);
-    add(path, sse.stream);
-    add(`${path}/message`, sse.message);
+    add(path, sse.stream, service);
+    add(`${path}/message`, sse.message, service);
     closers.push(() => sse.close());
   }
-  if (options.mode !== 'http') mount('/mcp', profileRoute(options, streams));
-  const spoken = [...table].filter(([path, { protection }]) => protection === 'auth' && path !== '/health/detailed').map(([path]) => path);
-  for (const [path, route, protection] of oauthRoutes(options, spoken)) add(path, route, protection);
+  if (options.mode !== 'http') mount('/mcp', profileRoute(options, streams), 'aggregate');
+  const spoken = [...owners].filter(([, owner]) => owner !== 'server').map(([path]) => path);
+  for (const [path, route, protection] of oauthRoutes(options, spoken)) add(path, route, 'server', protection);
   return {
     table,
+    serviceOf: (path) => owners.get(path) ?? 'server',
     hint: (path) =>
       toErrorResponse(
         new AppError('NOT_FOUND', 'There is no such path.', {

@@ -1,8 +1,11 @@
 // One call as a row of attempts: credentials, a turn in the bucket, the request, and what to do with a status or a broken connection.
 import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
+import { getAmbient } from '../kit/ambient.ts';
 import { AppError } from '../kit/errors.ts';
+import { toTraceHeaders } from '../kit/trace.ts';
 import { decodeBody, readStart } from './body.ts';
+import { type Circuit, createCircuit } from './circuit.ts';
 import type { Connections, TlsOptions } from './connections.ts';
 import type { Deadline } from './deadline.ts';
 import { classifyTransport, createToError, parseRetryAfter, type ResponseHeaders } from './failures.ts';
@@ -38,6 +41,7 @@ const LONGEST_PAUSE_MS = 10_000;
 /** Throws AppError, or what undici threw; the caller knows whether the deadline or a closing explains it. */
 export const createExchange = (deps: ExchangeDeps) => {
   const { backend, retries = 2, now, logger, toError = createToError(backend) } = deps;
+  const circuit = deps.circuit ?? createCircuit({ backend });
   return async (request: UpstreamRequest, deadline: Deadline): Promise<Answer> => {
     const { signal } = deadline;
     const repeatable = request.idempotent ?? SAFE_METHODS.has(request.method ?? 'GET');
@@ -45,8 +49,7 @@ export const createExchange = (deps: ExchangeDeps) => {
     let renewed = false;
     for (let failures = 0; ; failures += 1) {
       const mayRetry = repeatable && failures < retries;
-      // A circuit breaker per target, when there is one, stands around this attempt.
-      const outcome = await attempt(request, { ...deps, login, signal }).catch((error: unknown) => ({ error }));
+      const outcome = await attempt(request, { ...deps, login, signal, circuit }).catch((error: unknown) => ({ error }));
       if ('error' in outcome) {
         const isPassing = !signal.aborted && !(outcome.error instanceof AppError) && classifyTransport(outcome.error).retry;
         if (!mayRetry || !isPassing || !(await pause(undefined, { failures, deadline }))) throw outcome.error;
@@ -93,19 +96,49 @@ const pause = async (asked: number | undefined, { failures, deadline }: { failur
   return true;
 };
 
-const attempt = async (
-  request: UpstreamRequest,
-  { base, connections, take, now, onCall, login, signal }: ExchangeDeps & { login: Login; signal: AbortSignal },
-): Promise<Answer> => {
+type AttemptDeps = ExchangeDeps & { readonly login: Login; readonly signal: AbortSignal; readonly circuit: Circuit };
+
+const SERVER_ERROR = 500;
+const NOT_IMPLEMENTED = 501;
+const isServerError = (status: number): boolean => status >= SERVER_ERROR && status !== NOT_IMPLEMENTED;
+
+const attempt = async (request: UpstreamRequest, deps: AttemptDeps): Promise<Answer> => {
+  const { take, signal, circuit, tracing, isOutage = isServerError } = deps;
+  await take(signal);
+  const once = (): Promise<Answer> =>
+    circuit.run(
+      () => send(request, deps),
+      ({ status }) => !(request.expect?.includes(status) ?? false) && isOutage(status, request),
+    );
+  if (tracing === undefined) return once();
+  const { method = 'GET', api = 'other' } = request;
+  const { hostname, port } = new URL(deps.base.origin);
+  const attributes = {
+    service: deps.backend.service,
+    'http.request.method': method,
+    'url.template': api,
+    'server.address': hostname,
+    ...(port === '' ? {} : { 'server.port': Number(port) }),
+  };
+  return tracing.span(`${method} ${deps.backend.service}`, { kind: 'client', attributes }, async (span) => {
+    const answer = await once();
+    span.set('http.response.status_code', answer.status);
+    if (answer.status >= 400) span.fail(String(answer.status));
+    return answer;
+  });
+};
+
+/** One request on its way. The trace goes with it, also one that is not ours. */
+const send = async (request: UpstreamRequest, { base, connections, now, onCall, login, signal }: AttemptDeps): Promise<Answer> => {
   const { method = 'GET', idleMs = 0, api = 'other' } = request;
   const path = toRequestPath(base.prefix, request.path, request.query);
   const payload = toPayload(request);
-  await take(signal);
   const startedAt = now();
   let status: number | 'error' = 'error';
   try {
     const pool = await connections.use(login.tls);
     const headers = toHeaders(request, { base, login, contentType: payload.contentType });
+    Object.assign(headers, toTraceHeaders(getAmbient()));
     const response = await pool.request({ origin: base.origin, path, method, signal, bodyTimeout: idleMs, body: payload.body, headers });
     status = response.statusCode;
     // Without a listener, a connection that breaks between two reads would end the process.

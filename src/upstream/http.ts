@@ -1,7 +1,9 @@
 // The one HTTP client for all backends: pooled, rate-limited, bounded, retried where it is safe, cancelled down to the socket.
 import type { Readable } from 'node:stream';
 import { AppError } from '../kit/errors.ts';
+import type { Tracing } from '../kit/trace.ts';
 import { firstHeader, parseJson, readBounded, readStart, toTooLarge } from './body.ts';
+import type { Circuit } from './circuit.ts';
 import { createConnections, type TlsOptions } from './connections.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
 import { type Answer, createExchange } from './exchange.ts';
@@ -48,6 +50,12 @@ export interface UpstreamOptions {
   readonly logger: Logger;
   /** After every attempt. `api` is the request's endpoint pattern: bounded, fit for a metric label. */
   readonly onCall?: ((info: { api: string; status: number | 'error'; ms: number }) => void) | undefined;
+  /** Shared by all clients of one target; absent = one of its own with the defaults. */
+  readonly circuit?: Circuit | undefined;
+  /** Which answers say that the backend as a whole fails; absent = 5xx but 501. What a request expects never does. */
+  readonly isOutage?: ((status: number, request: UpstreamRequest) => boolean) | undefined;
+  /** A span for each attempt; absent = none. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface UpstreamRequest {

@@ -7,12 +7,14 @@ import type { Impersonation } from './kubeconfig.ts';
 import type { Clock, Logger } from './ports.ts';
 import { type Environment, findProxy } from './proxy.ts';
 
+export { type Circuit, createCircuit } from './circuit.ts';
 export type { KubeTarget, TargetOptions } from './kube-snapshot.ts';
 export { createToKubeError, type KubeStatus, parseStatus, statusOf } from './kube-status.ts';
 export { loadTargets, type TargetSource } from './kube-targets.ts';
 export type { Impersonation } from './kubeconfig.ts';
 
-export interface KubeUpstreamDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'qps' | 'burst' | 'maxConnections' | 'retries' | 'onCall'> {
+export interface KubeUpstreamDeps
+  extends Pick<UpstreamOptions, 'timeoutMs' | 'qps' | 'burst' | 'maxConnections' | 'retries' | 'onCall' | 'circuit' | 'tracing'> {
   /** Stands in messages: `kubernetes` or `helm`. */
   readonly service?: string;
   /** For exec plugins (their whole environment) and for proxies. */
@@ -22,6 +24,12 @@ export interface KubeUpstreamDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'q
   /** Acts in another's name; replaces an identity of the kubeconfig user (`as`). */
   readonly impersonate?: Impersonation | undefined;
 }
+
+/** The API server itself. Behind `/apis` and proxies it answers for others, an aggregated API or a pod, which may be down while it is well. */
+const isOutage: UpstreamOptions['isOutage'] = (status, { path }) => {
+  const segments = typeof path === 'string' ? path.split('/').filter((part) => part !== '') : path;
+  return status >= 500 && status !== 501 && segments[0] !== 'apis' && !segments.includes('proxy');
+};
 
 /**
  * A client with the target's certificates, login and proxy. Nothing runs and nothing connects before the first call. Throws AppError when the
@@ -47,6 +55,7 @@ export const createKubeUpstream = (target: KubeTarget, deps: KubeUpstreamDeps): 
     // The kubeconfig's own proxy counts even where NO_PROXY would exempt the host, as in kubectl.
     proxy: cluster.proxyUrl ?? findProxy(cluster.server, env),
     toError: createToKubeError({ service }),
+    isOutage,
     now,
   });
 };

@@ -2,8 +2,13 @@
 import type { Backend } from './backend.ts';
 import { kubernetes } from './kubernetes/index.ts';
 import { kubernetesMirror } from './kubernetes/mirror.ts';
+import { collector } from './observability/collector.ts';
+import { prometheus } from './observability/prometheus.ts';
 
-export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror } as const satisfies Record<string, Backend>;
+export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror, collector, prometheus } as const satisfies Record<
+  string,
+  Backend
+>;
 
 export type BackendName = keyof typeof BACKENDS;
 

@@ -199,7 +199,7 @@ describe('browsers', () => {
   });
 });
 
-describe('health (SEED-HTTP-05)', () => {
+describe('health (SEED-HTTP-05, GUIDE-DEPLOY-01)', () => {
   it('is healthy, ready, and tells each service in detail', async () => {
     expect(JSON.parse((await send('GET', '/health')).body)).toEqual({ status: 'healthy' });
     expect(JSON.parse((await send('GET', '/ready')).body)).toEqual({ status: 'ready' });

@@ -21,7 +21,7 @@ export interface FaultyShop extends Omit<Shop, 'embedded'> {
 /** A token that must never be seen in an answer or a log. */
 export const CANARY_TOKEN = 'canary-token-5f1c9e7a';
 
-export const openFaultyShop = async (): Promise<FaultyShop> => {
+export const openFaultyShop = async (flags: Readonly<Record<string, unknown>> = {}): Promise<FaultyShop> => {
   const embedded = createEmbeddedKubernetes();
   const pass = getRequestListener(
     async (request) => {
@@ -62,6 +62,7 @@ export const openFaultyShop = async (): Promise<FaultyShop> => {
     'kubernetes.timeoutSec': 2,
     'kubernetes.retries': 0,
     'timeouts.callSec': 5,
+    ...flags,
   });
   return {
     ...opened,

@@ -56,7 +56,8 @@ export const startProgram = async (args: readonly string[], env: Readonly<Record
   const url = await new Promise<string>((resolve, reject) => {
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
-      const found = /url=(https?:\/\/\S+)/.exec(stderr)?.[1];
+      // As text, or as JSON.
+      const found = /\burl(?:=|":")(https?:\/\/[^\s"]+)/.exec(stderr)?.[1];
       if (found !== undefined) resolve(found);
     });
     void ended.then(({ code }) => reject(new Error(`the program ended with ${code}: ${stderr}`)));

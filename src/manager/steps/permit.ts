@@ -9,8 +9,8 @@ import type { FinalAnswer } from '../../kit/result.ts';
 import type { Decision, Policy, Use } from '../../policy/policy.ts';
 import type { Call } from '../call.ts';
 
-const refuse = ({ rule, missing = tool }: Decision, tool: string, what = ''): AppError =>
-  new AppError('FORBIDDEN', `The policy refuses ${tool}${what}: ${rule}.`, { details: { by: 'policy', rule, missing } });
+const refuse = ({ rule, missing }: Decision, tool: string, what = ''): AppError =>
+  new AppError('FORBIDDEN', `The policy refuses ${tool}${what}: ${rule}.`, { details: { by: 'policy', rule, missing: missing ?? tool } });
 
 const toWords = ({ kind, namespace, namespaced, cluster, change }: Target): string =>
   [
@@ -37,5 +37,5 @@ export const permit =
     const current = policy();
     const first = current.mayUse(request.caller, use);
     if (!first.allowed) throw refuse(first, tool.name);
-    return withAmbient({ principal: request.caller.id, permit: toPermit(current, request.caller, use) }, () => next(call));
+    return withAmbient({ permit: toPermit(current, request.caller, use) }, () => next(call));
   };

@@ -7,13 +7,15 @@ import { createMemoryStore } from '../../store/memory.ts';
 import type { Store, Taken } from '../../store/store.ts';
 import type { RateLimitConfig } from './config.ts';
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export interface RateLimitDeps {
   readonly store: Store;
   /** Id of callers without credentials: they are told apart by address. */
   readonly anonymous: string;
-  readonly onRefused?: ((exchange: HttpExchange, error: AppError) => void) | undefined;
+  /** Told of every refusal, and by what the requests were counted. */
+  readonly onRefused?: ((by: 'caller' | 'address' | 'quota', exchange: HttpExchange, error: AppError) => void) | undefined;
 }
 
 /** A shared store that cannot be reached: this process counts by itself, which is stricter than not counting. */
@@ -42,18 +44,25 @@ export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused
   const increment = withSpare(store.increment, spare.increment);
   const bucket = { rate: config.requests_per_second, burst: config.burst };
   const quota = config.requests_per_day;
-  const refuse = (exchange: HttpExchange, message: string, waitMs: number, headers: Record<string, string>): Response => {
-    const error = new AppError('RATE_LIMITED', message, { details: { retry_after: `${seconds(waitMs)}s` } });
-    onRefused?.(exchange, error);
+  const refuse = (
+    exchange: HttpExchange,
+    by: 'caller' | 'address' | 'quota',
+    waitMs: number,
+    headers: Record<string, string>,
+  ): Response => {
+    const message = by === 'quota' ? `The quota of ${quota} requests in 24 hours is used up.` : 'Too many requests: slow down.';
+    const error = new AppError('RATE_LIMITED', message, { details: { retry_after: `${seconds(waitMs)}s`, by } });
+    onRefused?.(by, exchange, error);
     return toErrorResponse(error, headers);
   };
   return async (exchange, next) => {
-    const who = exchange.caller.id === anonymous ? `address:${toNetwork(exchange.address)}` : `caller:${exchange.caller.id}`;
+    const by = exchange.caller.id === anonymous ? 'address' : 'caller';
+    const who = `${by}:${by === 'address' ? toNetwork(exchange.address) : exchange.caller.id}`;
     const taken = await take(`rate:${who}`, bucket);
     const headers = toHeaders(taken, config);
-    if (!taken.allowed) return refuse(exchange, 'Too many requests: slow down.', taken.waitMs, headers);
+    if (!taken.allowed) return refuse(exchange, by, taken.waitMs, headers);
     if (quota > 0 && (await increment(`quota:${who}`, DAY_MS)) > quota) {
-      return refuse(exchange, `The quota of ${quota} requests in 24 hours is used up.`, 3_600_000, headers);
+      return refuse(exchange, 'quota', HOUR_MS, headers);
     }
     const response = await next(exchange);
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);

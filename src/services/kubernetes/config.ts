@@ -37,6 +37,16 @@ export const kubernetesConfig = z.strictObject({
     "Whose rights the API server sees: the server's own, or those of the caller (impersonate; needs auth.enabled over HTTP).",
   ),
   retries: described(z.int().min(0).max(10).default(2), 'MCP_K8S_RETRIES', 'Repeats of a read that failed for a passing reason.'),
+  circuitFailures: described(
+    z.int().min(0).max(1000).default(5),
+    'MCP_K8S_CIRCUIT_FAILURES',
+    'Failures in a row after which a cluster is not asked for a while; 0 = never.',
+  ),
+  circuitOpenSec: described(
+    z.number().min(0.1).max(600).default(10),
+    'MCP_K8S_CIRCUIT_OPEN',
+    'How long a failing cluster is not asked, seconds.',
+  ),
 });
 
 export type KubernetesConfig = z.infer<typeof kubernetesConfig>;

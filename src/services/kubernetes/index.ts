@@ -62,10 +62,13 @@ export const kubernetes = defineService({
   title: 'Kubernetes',
   config: kubernetesConfig,
   tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...network, ...problems, ...proxy, ...usage, ...wait],
-  connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall }): Promise<Kubernetes> => ({
+  connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall, onCircuit, tracing }): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,
       timeoutMs: config.timeoutSec * 1000,
+      circuitOpenMs: config.circuitOpenSec * 1000,
+      tracing,
+      onCircuit: (change) => onCircuit?.({ service: 'kubernetes', ...change }),
       env,
       now,
       logger,

@@ -2,7 +2,7 @@
 import { AppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
 import type { Clock, Logger, UpstreamOptions } from '../../upstream/http.ts';
-import { createKubeUpstream, type Impersonation, type KubeTarget, loadTargets } from '../../upstream/kube.ts';
+import { type Circuit, createCircuit, createKubeUpstream, type Impersonation, type KubeTarget, loadTargets } from '../../upstream/kube.ts';
 import { createKubernetesClient, type KubernetesClient } from './client.ts';
 
 export interface TargetInfo {
@@ -39,7 +39,8 @@ export interface KubernetesTargets {
   close(): Promise<void>;
 }
 
-export interface TargetsOptions extends Pick<UpstreamOptions, 'timeoutMs' | 'qps' | 'burst' | 'maxConnections' | 'retries' | 'onCall'> {
+export interface TargetsOptions
+  extends Pick<UpstreamOptions, 'timeoutMs' | 'qps' | 'burst' | 'maxConnections' | 'retries' | 'onCall' | 'tracing'> {
   readonly kubeconfig?: string | undefined;
   /** Default target; absent = the current context. */
   readonly context?: string | undefined;
@@ -49,6 +50,11 @@ export interface TargetsOptions extends Pick<UpstreamOptions, 'timeoutMs' | 'qps
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: Clock;
   readonly logger: Logger;
+  /** Failures in a row after which a cluster is left alone; 0 = never. */
+  readonly circuitFailures?: number;
+  /** For how long, ms. */
+  readonly circuitOpenMs?: number;
+  readonly onCircuit?: (change: { name: string; state: 'closed' | 'open' | 'half_open'; failures: number }) => void;
   /** For tests. */
   readonly serviceAccountFolder?: string;
 }
@@ -88,9 +94,23 @@ export const createKubernetesTargets = async (options: TargetsOptions): Promise<
       for (const client of byIdentity.values()) void client.close();
     }
   };
+  /** One per cluster, whoever asks: a cluster that is down is down for all. It goes with its target. */
+  const circuits = new WeakMap<KubeTarget, Circuit>();
+  const circuitOf = (target: KubeTarget): Circuit => {
+    const known = circuits.get(target);
+    if (known !== undefined) return known;
+    const made = createCircuit({
+      backend: { service: 'kubernetes', title: 'Kubernetes' },
+      failures: options.circuitFailures,
+      openMs: options.circuitOpenMs,
+      onChange: (change) => options.onCircuit?.({ name: target.name, ...change }),
+    });
+    circuits.set(target, made);
+    return made;
+  };
   const open = (target: KubeTarget, { impersonate, namespaces: limits }: ClientFor): KubernetesClient => {
     const allowed = narrow(namespaces, limits);
-    const upstream = createKubeUpstream(target, { ...options, impersonate });
+    const upstream = createKubeUpstream(target, { ...options, impersonate, circuit: circuitOf(target) });
     logger.debug({ cluster: target.name }, 'client made');
     return createKubernetesClient({ target, upstream, namespaces: allowed, now });
   };

@@ -11,9 +11,11 @@ import { tool } from '../../../kit/tool.ts';
 
 const VIEWS = ['summary', 'detail', 'access', 'clusters'] as const;
 
-const toRow = ({ title: _, details, ...row }: ServiceStatus, withDetails: boolean): Record<string, unknown> => ({
+const toRow = ({ title: _, details, since, lastError, ...row }: ServiceStatus, withDetails: boolean): Record<string, unknown> => ({
   ...row,
   ...(withDetails && details !== undefined ? { details } : {}),
+  ...(withDetails && since !== undefined ? { since } : {}),
+  ...(withDetails && lastError !== undefined ? { lastError } : {}),
 });
 
 const readServices = async (service: string | undefined, ctx: CallContext): Promise<readonly ServiceStatus[]> => {

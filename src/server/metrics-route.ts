@@ -1,0 +1,32 @@
+// /metrics on the main listener, and what the listener itself counts.
+
+import type { Socket } from 'node:net';
+import type { Observability } from '../observability/index.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Handle } from './mcp-routes.ts';
+
+/** Prometheus text; prom-client is loaded with the first request. */
+export const metricsRoute =
+  ({ exposition }: Pick<Observability, 'exposition'>): Handle =>
+  async ({ request }) => {
+    const { contentType, text } = await exposition();
+    const body = await text();
+    const headers = { 'content-type': contentType, 'cache-control': 'no-store' };
+    return new Response(request.method === 'HEAD' ? null : body, { headers });
+  };
+
+/** Counts sockets from their opening to their end. */
+export const countConnections = ({ families }: Metrics): ((socket: Socket) => void) => {
+  const open = families.http_connections_active.labels();
+  const total = families.mcp_total_connections.labels();
+  const life = families.mcp_connection_duration_seconds.labels();
+  return (socket) => {
+    const since = performance.now();
+    open.add(1);
+    total.inc();
+    socket.once('close', () => {
+      open.add(-1);
+      life.observe((performance.now() - since) / 1000);
+    });
+  };
+};
