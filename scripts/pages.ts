@@ -2,10 +2,10 @@
 
 import { z } from 'zod';
 import { listKeys } from '../src/config/load.ts';
-import { serverConfig } from '../src/config/server.ts';
 import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
 import { ERROR_CODES } from '../src/kit/errors.ts';
 import type { ToolInfo } from '../src/kit/tool.ts';
+import { roomShape } from '../src/settings.ts';
 
 const NOTE = 'This page is generated from the source by `npm run generate`; do not edit it.';
 
@@ -86,7 +86,7 @@ const toMeta = (schema: z.core.$ZodType): z.core.GlobalMeta => {
 };
 
 export const toConfigurationPage = (serviceShape: Readonly<Record<string, z.ZodType>>): string => {
-  const rows = listKeys({ ...serverConfig, ...serviceShape }).map(({ key, type, schema, env }) => {
+  const rows = listKeys({ ...roomShape, ...serviceShape }).map(({ key, type, schema, env }) => {
     const { description = '', secret } = toMeta(schema);
     return [`\`${key}\``, secret === true ? 'secret' : type, toDefault(schema), env === undefined ? '' : `\`${env}\``, description];
   });

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
+import { type AuditLog, openAudit } from './audit/index.ts';
 import { isLoopback, parseAddress } from './config/server.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
@@ -29,6 +30,8 @@ import { NAME, TITLE, VERSION } from './version.ts';
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
 
 export interface App {
+  /** Absent when switched off. */
+  readonly audit: AuditLog | undefined;
   readonly config: Config;
   readonly logger: Logger;
   readonly manager: Manager;
@@ -159,6 +162,27 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     maxTokensCeiling: config.output.maxTokensCeiling,
   };
   const mode = toMode(config);
+  const audit = config.audit.enabled
+    ? await openAudit(config.audit, {
+        logger,
+        now,
+        mask: redactor.mask,
+        learnSecret: redactor.learn,
+        offersChanges: mode !== 'read',
+      })
+    : undefined;
+  const changes =
+    mode === 'read'
+      ? undefined
+      : createChanges({
+          sealer,
+          now,
+          keepMs: config.changes.keepHours * 3_600_000,
+          approval: config.security.approval,
+          onRecord: ({ targets }) => {
+            for (const { ref } of targets) notify.resourceUpdated(ref);
+          },
+        });
   const calls = createCallEngine({
     manager,
     logger,
@@ -168,19 +192,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     stopping: stopping.signal,
     mask: redactor.mask,
     directory: ({ selection }) => createDirectory(manager, selection, config),
-    ...(mode === 'read'
-      ? {}
-      : {
-          changes: createChanges({
-            sealer,
-            now,
-            keepMs: config.changes.keepHours * 3_600_000,
-            approval: config.security.approval,
-            onRecord: ({ targets }) => {
-              for (const { ref } of targets) notify.resourceUpdated(ref);
-            },
-          }),
-        }),
+    ...(changes === undefined ? {} : { changes }),
+    ...(audit === undefined ? {} : { audit: { audit, findChange: (changeId) => changes?.find(changeId) } }),
   });
   const report: McpDeps['report'] = (error, where) =>
     logger.error({ where, fault: error instanceof Error ? error.stack : String(error) }, 'internal fault');
@@ -195,6 +208,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (c) => (c?.http?.authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     report,
+    ...(audit === undefined ? {} : { audit }),
   };
   const surfaces = new Map<string, Surface>();
   const buildSurface = (profiles: readonly string[]): Surface => {
@@ -240,6 +254,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       local,
       isReady: () => isReady,
       report,
+      audit: config.audit.query.enabled ? audit : undefined,
     });
     isReady = true;
     doors.push(door);
@@ -256,6 +271,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
 
   return {
     config,
+    audit,
     logger,
     manager,
     calls,
@@ -276,6 +292,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       await within(LAST_WORDS_MS, Promise.allSettled(httpDoors.map((door) => door.drain())));
       await Promise.allSettled(doors.map((door) => door.close()));
       await manager.shutdown();
+      await audit?.close();
     },
   };
 };

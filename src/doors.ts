@@ -1,11 +1,13 @@
 // Joins the rooms of HTTP: routes over the factories, the pipeline, the listener. Loaded only when a door is opened.
 
 import type { ServerEventBus } from '@modelcontextprotocol/server';
+import type { AuditLog } from './audit/index.ts';
 import { isLoopback, parseAddress } from './config/server.ts';
 import type { Caller, Logger } from './kit/context.ts';
 import type { Manager } from './manager/manager.ts';
 import { createServerFactory, type McpDeps, type Surface } from './mcp/server.ts';
 import { LOOPBACK_NAMES } from './middleware/security/index.ts';
+import { createAuditHandlers } from './server/audit-routes.ts';
 import { type HttpDoor, openHttp } from './server/http.ts';
 import { createRoutes } from './server/routes.ts';
 import type { Config } from './settings.ts';
@@ -22,6 +24,8 @@ export interface HttpDoorDeps {
   readonly local: Caller;
   readonly isReady: () => boolean;
   readonly report: (error: unknown, where: string) => void;
+  /** Whose records are served; undefined when off. */
+  readonly audit: AuditLog | undefined;
 }
 
 export const openHttpDoor = async ({
@@ -36,6 +40,7 @@ export const openHttpDoor = async ({
   local,
   isReady,
   report,
+  audit,
 }: HttpDoorDeps): Promise<HttpDoor> => {
   const { server } = config;
   const address = parseAddress(server.addr);
@@ -50,6 +55,7 @@ export const openHttpDoor = async ({
     maxBodyBytes: server.maxBodyBytes,
     maxStreams: Math.ceil(server.max_connections / 2),
     isReady,
+    ...(audit === undefined ? {} : { audit: createAuditHandlers(audit, Date.now) }),
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
   });

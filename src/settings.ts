@@ -2,6 +2,7 @@
 
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { auditConfig } from './audit/config.ts';
 import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
 import { serverConfig } from './config/server.ts';
 import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
@@ -11,9 +12,11 @@ import { type ServiceSlot, services } from './services/index.ts';
 
 export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
-const configShape = { ...serverConfig, ...serviceShape };
+/** Sections of the server's own rooms. */
+export const roomShape = { ...serverConfig, audit: auditConfig } as const;
+const configShape = { ...roomShape, ...serviceShape };
 
-export type ServerConfig = z.infer<z.ZodObject<typeof serverConfig>>;
+export type ServerConfig = z.infer<z.ZodObject<typeof roomShape>>;
 export type Config = ServerConfig & Readonly<Record<string, unknown>>;
 
 export interface Settings {

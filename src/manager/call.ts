@@ -11,6 +11,7 @@ import { type Sealer, toBinding } from '../kit/seal.ts';
 import type { ToolInfo } from '../kit/tool.ts';
 import type { Manager } from './manager.ts';
 import type { Selection } from './profiles.ts';
+import { type AuditStepDeps, audit } from './steps/audit.ts';
 import { budget } from './steps/budget.ts';
 import { deadline } from './steps/deadline.ts';
 import { logCall } from './steps/log-call.ts';
@@ -31,6 +32,8 @@ export interface CallRequest {
   readonly progress?: (update: ProgressUpdate) => void;
   readonly ask?: (question: Question) => Promise<QuestionAnswer>;
   readonly protocol?: unknown;
+  /** What was asked for, where that was no tool: it is recorded instead of the arguments. */
+  readonly origin?: { readonly action: 'resources/read'; readonly input: unknown };
 }
 
 interface Owned {
@@ -71,6 +74,8 @@ export interface CallDeps {
   /** Aborted when the grace time of a shutdown is over. */
   readonly stopping: AbortSignal;
   readonly changes?: ChangePort;
+  /** Absent when the audit log is off. */
+  readonly audit?: AuditStepDeps;
 }
 
 export interface CallEngine {
@@ -81,8 +86,29 @@ export interface CallEngine {
 }
 
 /** The ordered list: first in, last out. Budgeted answers leave at the top, raw ones come from the bottom. */
-const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [logCall(deps), permit(), deadline(deps.limits, deps.stopping)];
+const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [...observingSteps(deps), permit(), deadline(deps.limits, deps.stopping)];
+/** Those that see every call, also of tools that do not exist or are hidden. */
+const observingSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => [
+  ...(deps.audit === undefined ? [] : [audit(deps.audit)]),
+  logCall(deps),
+];
 const innerSteps = (deps: CallDeps): Step<Call, Answer>[] => [redact(deps.mask)];
+
+const UNKNOWN_TOOL: ToolInfo = {
+  name: 'other',
+  title: 'Unknown',
+  description: '',
+  effect: 'read',
+  hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input: {},
+  output: {},
+  cacheForMs: 0,
+  task: false,
+};
+
+/** Arguments that were refused, as they came. */
+const toRawArguments = (args: unknown): Readonly<Record<string, unknown>> =>
+  typeof args === 'object' && args !== null && !Array.isArray(args) ? (args as Readonly<Record<string, unknown>>) : { value: args };
 
 const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: string, deps: CallDeps): unknown => {
   const token = args['cursor'];
@@ -117,8 +143,8 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   );
   const run = compose<Call, FinalAnswer>(outerSteps(deps), budget(deps.limits, execute));
   // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
-  const refuse = (error: AppError): ((call: Call) => Promise<FinalAnswer>) =>
-    compose<Call, FinalAnswer>(outerSteps(deps), () => Promise.reject(error));
+  const refuse = (error: AppError, call: Omit<Call, 'sealCursor'>, steps = outerSteps): Promise<FinalAnswer> =>
+    compose<Call, FinalAnswer>(steps(deps), () => Promise.reject(error))({ ...call, sealCursor: () => '' });
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
     const requestId = request.requestId ?? randomUUID();
@@ -139,14 +165,21 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     };
   };
 
-  const find = (request: CallRequest): Owned => {
+  const find = (request: CallRequest): Owned | AppError => {
     const tool = request.selection.tools.find(({ name }) => name === request.tool);
     const service = deps.manager.ownerOf(request.tool);
     if (tool !== undefined && service !== undefined) return { tool, service };
     const why = request.selection.hidden.get(request.tool);
     if (why !== undefined)
-      throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${why}`, { details: { by: 'mode', missing: request.tool } });
-    throw new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
+      return new AppError('FORBIDDEN', `${request.tool} is not offered: ${why}`, { details: { by: 'mode', missing: request.tool } });
+    return new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
+  };
+
+  /** A tool that is hidden keeps its name in logs and records; one that does not exist is called `other`, so that names stay few. */
+  const toUnoffered = ({ tool: name }: CallRequest): Owned => {
+    const service = deps.manager.ownerOf(name);
+    const known = deps.manager.catalogues.find((catalogue) => catalogue.name === service)?.tools.find((tool) => tool.name === name);
+    return service === undefined || known === undefined ? { service: '', tool: UNKNOWN_TOOL } : { service, tool: known };
   };
 
   const prepare = async (request: CallRequest, { tool, service }: Owned): Promise<Call> => {
@@ -165,18 +198,26 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   };
 
   /** A tool asking another: same rights and redaction, no second log line, no cutting. */
-  const callInner = async (request: CallRequest): Promise<Answer> => execute(await prepare(request, find(request)));
+  const callInner = async (request: CallRequest): Promise<Answer> => {
+    const owned = find(request);
+    if (owned instanceof AppError) throw owned;
+    return execute(await prepare(request, owned));
+  };
 
   return {
     context: (request) => toContext(request),
     async call(request) {
       const owned = find(request);
+      if (owned instanceof AppError) {
+        const { tool, service } = toUnoffered(request);
+        return refuse(owned, { request, tool, service, args: toRawArguments(request.args), ctx: toContext(request) }, observingSteps);
+      }
       const prepared = await prepare(request, owned).catch((thrown: unknown) => {
         if (thrown instanceof AppError) return thrown;
         throw thrown;
       });
       if (!(prepared instanceof AppError)) return run(prepared);
-      return refuse(prepared)({ request, ...owned, args: {}, ctx: toContext(request), sealCursor: () => '' });
+      return refuse(prepared, { request, ...owned, args: toRawArguments(request.args), ctx: toContext(request) });
     },
   };
 };

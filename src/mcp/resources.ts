@@ -4,7 +4,7 @@ import { ProtocolError, type ReadResourceResult, UriTemplate } from '@modelconte
 import { toAppError } from '../kit/errors.ts';
 import type { FixedResource, ResourceTemplate } from '../kit/service.ts';
 import { toErrorText } from './result.ts';
-import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
+import { type Exchange, INVALID_PARAMS, toAuditFacts, toProtocol, toRequestId } from './server.ts';
 import { toTraceId } from './trace.ts';
 
 interface Match {
@@ -48,8 +48,15 @@ const notFound = (uri: string): ProtocolError => new ProtocolError(INVALID_PARAM
 /** Reads one resource. Unknown URIs and failed calls are -32602 with the words of the tool. */
 export const readResource = async (exchange: Exchange, uri: string): Promise<ReadResourceResult> => {
   const match = await findPart(exchange, uri);
-  if (match === undefined) throw notFound(uri);
   const { c, caller, surface, deps } = exchange;
+  const origin = { action: 'resources/read', input: { uri } } as const;
+  if (match === undefined) {
+    await deps.audit?.observe(toAuditFacts(exchange, { ...origin, toolName: 'other', serviceName: '' }), () =>
+      Promise.reject(notFound(uri)),
+    );
+    throw notFound(uri);
+  }
+  const requestId = toRequestId(c);
   try {
     const answer = await deps.calls.call({
       tool: match.part.tool,
@@ -58,6 +65,8 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
       selection: surface.selection,
       signal: c.mcpReq.signal,
       traceId: toTraceId(c),
+      ...(requestId === undefined ? {} : { requestId }),
+      origin,
       protocol: toProtocol(deps, c),
     });
     if (answer.raw !== undefined) return answer.raw as ReadResourceResult;

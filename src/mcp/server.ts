@@ -9,6 +9,7 @@ import {
   type ServerContext,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
+import { type AuditFacts, type AuditLog, toCallerFacts } from '../audit/index.ts';
 import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
@@ -45,6 +46,8 @@ export interface McpDeps {
   /** Who calls, from the verified credentials of the transport. */
   readonly toCaller: (c: ServerContext | undefined) => Caller;
   readonly report: (error: unknown, method: string) => void;
+  /** Absent when the audit log is off. */
+  readonly audit?: AuditLog;
 }
 
 /** What a handler needs of its request, whatever the method. */
@@ -81,6 +84,18 @@ export const toProtocol = ({ confirmations }: McpDeps, c: ServerContext): { c: S
   mint: (value) => confirmations.mint(value, c),
 });
 
+/** The id of the HTTP request, which its answer carries. */
+export const toRequestId = (c: ServerContext): string | undefined => c.http?.authInfo?.extra?.['requestId'] as string | undefined;
+
+/** What the audit log keeps of an operation that is no tool call. */
+export const toAuditFacts = (
+  { c, caller }: Exchange,
+  operation: Pick<AuditFacts, 'action' | 'toolName' | 'serviceName' | 'input'>,
+): AuditFacts => {
+  const traceId = toTraceId(c);
+  return { ...operation, ...toCallerFacts(caller), requestId: toRequestId(c) ?? traceId, traceId };
+};
+
 const callTool = async (
   { c, caller, surface, deps, capabilities }: Exchange,
   name: string,
@@ -88,6 +103,7 @@ const callTool = async (
   signal = c.mcpReq.signal,
 ): Promise<CallToolResult> => {
   const traceId = toTraceId(c);
+  const requestId = toRequestId(c);
   const progress = createProgress(c);
   try {
     const answer = await deps.calls.call({
@@ -97,6 +113,7 @@ const callTool = async (
       selection: surface.selection,
       signal,
       traceId,
+      ...(requestId === undefined ? {} : { requestId }),
       ...(progress === undefined ? {} : { progress: progress.report }),
       ask: deps.confirmations.asker(c, capabilities['elicitation'] !== undefined, { tool: name, args, caller: caller.id }),
       protocol: toProtocol(deps, c),
@@ -193,8 +210,12 @@ export const createServerFactory = (surface: Surface, deps: McpDeps): ServerFact
     server.setRequestHandler(
       'tools/call',
       guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
-        if (!isKnown(surface, params.name)) throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
         const call = exchange(c);
+        if (!isKnown(surface, params.name)) {
+          // An error of the protocol; the engine refuses it too, and so logs and records it.
+          await callTool(call, params.name, params.arguments);
+          throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+        }
         const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
         return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
       }),

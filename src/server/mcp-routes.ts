@@ -42,11 +42,11 @@ const INVALID_REQUEST = -32600;
 const toRpcError = (status: number, code: number, message: string): Response =>
   Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
 
-const toAuthInfo = ({ caller }: HttpExchange): AuthInfo => ({
+const toAuthInfo = ({ caller, address, requestId }: HttpExchange): AuthInfo => ({
   token: '',
   clientId: caller.id,
   scopes: [...caller.scopes],
-  extra: { caller },
+  extra: { caller: caller.address === undefined ? { ...caller, address } : caller, requestId },
 });
 
 /** Body as JSON, or the answer that refuses it. */

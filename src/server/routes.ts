@@ -4,6 +4,7 @@ import type { Mode } from '../config/server.ts';
 import { AppError } from '../kit/errors.ts';
 import { toErrorResponse } from '../kit/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
+import type { AuditHandlers } from './audit-routes.ts';
 import { type Family, type FamilyOptions, legacySse, plainHttp, type Route, sessionHttp, streamableHttp } from './mcp-routes.ts';
 
 export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
@@ -21,6 +22,8 @@ export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   };
   readonly isReady: () => boolean;
   readonly health: (signal: AbortSignal) => Promise<object>;
+  /** Absent when records are not served. */
+  readonly audit?: AuditHandlers;
 }
 
 export interface Routes {
@@ -62,7 +65,7 @@ const profileRoute = (options: RoutesOptions, make: (factory: ServerFactory) => 
   };
 };
 
-const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route][] => {
+const statusRoutes = ({ isReady, health, audit }: RoutesOptions): [string, Route][] => {
   const healthy = async (): Promise<Response> => Response.json({ status: 'healthy' });
   const ready = async (): Promise<Response> =>
     Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
@@ -70,6 +73,12 @@ const statusRoutes = ({ isReady, health }: RoutesOptions): [string, Route][] => 
     ['/health', { GET: healthy, HEAD: healthy }],
     ['/ready', { GET: ready, HEAD: ready }],
     ['/health/detailed', { GET: async ({ request }) => Response.json(await health(request.signal)) }],
+    ...(audit === undefined
+      ? []
+      : ([
+          ['/api/audit/logs', { GET: audit.logs }],
+          ['/api/audit/stats', { GET: audit.stats }],
+        ] satisfies [string, Route][])),
   ];
 };
 
