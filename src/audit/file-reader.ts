@@ -4,7 +4,8 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import type { Link } from './chain.ts';
+import { AppError } from '../kit/errors.ts';
+import type { LineFormat, Link } from './chain.ts';
 import { toLineFacts } from './record.ts';
 import { type Candidate, selectPage, selectStats } from './select.ts';
 import type { AuditReader } from './storage.ts';
@@ -134,9 +135,22 @@ const toCandidates = async (path: string, maxLogs: number): Promise<Candidate[]>
   return [...records.values()].slice(-maxLogs);
 };
 
-export const openFileReader = ({ path, maxLogs }: { path: string; maxLogs: number }): AuditReader => ({
-  query: async (query) => selectPage(await toCandidates(path, maxLogs), query),
-  stats: async (range) => selectStats(await toCandidates(path, maxLogs), range),
+const requireJson = (format: LineFormat): void => {
+  if (format === 'json') return;
+  throw new AppError('UNSUPPORTED', 'Audit lines in the text format cannot be queried.', {
+    details: { needs: 'audit.format json, or a database', key: 'audit.format' },
+  });
+};
+
+export const openFileReader = ({ path, maxLogs, format }: { path: string; maxLogs: number; format: LineFormat }): AuditReader => ({
+  async query(query) {
+    requireJson(format);
+    return selectPage(await toCandidates(path, maxLogs), query);
+  },
+  async stats(range) {
+    requireJson(format);
+    return selectStats(await toCandidates(path, maxLogs), range);
+  },
   async *lines() {
     for (const rotated of await listRotated(path)) yield* readLines(rotated);
     try {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Logger } from '../kit/context.ts';
 import type { EncoderPool } from '../kit/encoder.ts';
-import { type Link, parseLine } from './chain.ts';
+import { type LineFormat, type Link, parseLine } from './chain.ts';
 import { anchorPath, listRotated, openFileReader, type Rotated, readAnchors, readLines, readNewest, readTail } from './file-reader.ts';
 import { type FileLock, openLock } from './lock.ts';
 import type { AuditLine } from './record.ts';
@@ -23,6 +23,7 @@ export interface FileOptions {
   readonly maxAgeMs: number;
   readonly compress: boolean;
   readonly maxLogs: number;
+  readonly format: LineFormat;
   readonly logger: Logger;
   readonly now: () => number;
   readonly encoders: EncoderPool;

@@ -4,11 +4,12 @@ import type { Caller, Effect, Logger } from '../kit/context.ts';
 import { EncoderPool } from '../kit/encoder.ts';
 import { AppError, type ErrorCode } from '../kit/errors.ts';
 import { type Alerts, createAlerts } from './alerts.ts';
-import type { AuditConfig } from './config.ts';
+import { type AuditConfig, toQueryLimits } from './config.ts';
 import { Journal } from './journal.ts';
 import { createMasker } from './mask.ts';
+import type { QueryLimits } from './parameters.ts';
 import { type AuditFacts, type AuditOutcome, type LineFacts, toCompletedBody, toName, toSharedFields, toStartedBody } from './record.ts';
-import type { AuditPage, AuditQuery, AuditStats } from './storage.ts';
+import type { AuditPage, AuditQuery, AuditStats, AuditStorage } from './storage.ts';
 import { openStorages } from './storages.ts';
 
 export { type AuditConfig, auditConfig } from './config.ts';
@@ -60,7 +61,7 @@ export interface AuditLog {
   observe<Result>(facts: AuditFacts, work: () => Promise<Result>): Promise<Result>;
   /** Whether lists and pings are recorded too. */
   readonly recordsLists: boolean;
-  readonly limits: { readonly maxResults: number; readonly rangeMs: number };
+  readonly limits: QueryLimits;
   /** Throws UNSUPPORTED where the storage cannot be queried. */
   query(query: AuditQuery): Promise<AuditPage>;
   stats(range: { from: number; to: number }): Promise<AuditStats>;
@@ -68,7 +69,6 @@ export interface AuditLog {
   close(): Promise<void>;
 }
 
-const DAY_MS = 86_400_000;
 const DENIED: ReadonlySet<string> = new Set<ErrorCode>(['FORBIDDEN', 'APPROVAL_REQUIRED', 'UNAUTHENTICATED', 'RATE_LIMITED']);
 
 /** How a failure counts. A question to the user that is still open is a change that was not approved. */
@@ -144,7 +144,7 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
         onDropped: () => count('dropped'),
       }),
   );
-  const reader = storages[storages.length - 1];
+  const reader = storages[storages.length - 1] as AuditStorage;
   const writer = (journals[0] as Journal).writer;
   const toInput = createMasker({
     mask: deps.mask,
@@ -201,20 +201,10 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
   const flush = async (): Promise<void> => {
     await Promise.all(journals.map((journal) => journal.flush()));
   };
-  const toReader = () => {
-    if (reader === undefined || (reader.name === 'file' && config.format === 'text'))
-      throw new AppError('UNSUPPORTED', 'Audit lines in the text format cannot be queried.', {
-        details: { needs: 'audit.format json, or a database', key: 'audit.format' },
-      });
-    return reader;
-  };
   return {
     begin,
     recordsLists: config.level === 'debug',
-    limits: {
-      maxResults: config.query.maxResults ?? config.maxResults ?? 1000,
-      rangeMs: (config.query.timeRange ?? config.timeRange ?? 90) * DAY_MS,
-    },
+    limits: toQueryLimits(config),
     refused({ address, userId = '', action, code, message, requestId = '', traceId = '', serviceName = '' }) {
       const entry = begin({ action, toolName: '', serviceName, userId, callerIp: address, requestId, traceId, input: {} });
       entry.ready?.catch(() => {});
@@ -235,11 +225,11 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
     async query(query) {
       // What cannot be stored now is missing from the answer; that is told by the alarm, not by failing the query.
       await flush().catch(() => {});
-      return toReader().query(query);
+      return reader.query(query);
     },
     async stats(range) {
       await flush().catch(() => {});
-      return toReader().stats(range);
+      return reader.stats(range);
     },
     flush,
     async close() {

@@ -20,6 +20,7 @@ Usage: ${NAME} [command] [flags]
   call      call one tool:  ${NAME} call kubernetes_list_resources --kind pods --namespace shop
   doctor    what is configured, reachable and allowed
   demo      an embedded cluster with an incident in it, and a walk through it
+  audit     the stored records of calls, and whether their chain is intact
   help      this text; "${NAME} <command> --help" tells more
 
 ${SETTINGS_HELP}`;

@@ -143,7 +143,7 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   );
   const run = compose<Call, FinalAnswer>(outerSteps(deps), budget(deps.limits, execute));
   // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
-  const refuse = (error: AppError, call: Omit<Call, 'sealCursor'>, steps = outerSteps): Promise<FinalAnswer> =>
+  const refuse = (error: unknown, call: Omit<Call, 'sealCursor'>, steps = outerSteps): Promise<FinalAnswer> =>
     compose<Call, FinalAnswer>(steps(deps), () => Promise.reject(error))({ ...call, sealCursor: () => '' });
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
@@ -212,12 +212,9 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
         const { tool, service } = toUnoffered(request);
         return refuse(owned, { request, tool, service, args: toRawArguments(request.args), ctx: toContext(request) }, observingSteps);
       }
-      const prepared = await prepare(request, owned).catch((thrown: unknown) => {
-        if (thrown instanceof AppError) return thrown;
-        throw thrown;
-      });
-      if (!(prepared instanceof AppError)) return run(prepared);
-      return refuse(prepared, { request, ...owned, args: toRawArguments(request.args), ctx: toContext(request) });
+      const prepared = await prepare(request, owned).catch((refused: unknown) => ({ refused }));
+      if (!('refused' in prepared)) return run(prepared);
+      return refuse(prepared.refused, { request, ...owned, args: toRawArguments(request.args), ctx: toContext(request) });
     },
   };
 };
