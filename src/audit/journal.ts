@@ -103,8 +103,8 @@ export class Journal {
     const { writer, seq } = this.#chain.head;
     this.#pending.push({ ...facts, writer, seq, line });
     this.#waiting += line.length;
-    if (this.#pending.length >= this.#limits.batch && !this.#failing) void this.#flush().catch(() => {});
-    else this.#schedule();
+    if (this.#pending.length < this.#limits.batch || this.#failing) this.#schedule();
+    else if (this.#running === undefined) void this.#flush().catch(() => {});
     return true;
   }
 
@@ -183,17 +183,17 @@ export class Journal {
   async #write(): Promise<void> {
     const durable = this.#wantsDurable;
     this.#wantsDurable = false;
-    const batch = this.#pending.length > MAX_WRITE ? this.#pending.slice(0, MAX_WRITE) : this.#pending;
+    // Lines that come while this runs are appended to the same list.
+    const batch = this.#pending.slice(0, MAX_WRITE);
     const count = batch.length;
     try {
-      // Lines that come while this runs are appended to the same list: only the first `count` are given.
-      await this.#storage.write(count === this.#pending.length ? [...batch] : batch, durable);
+      await this.#storage.write(batch, durable);
     } catch (thrown) {
       this.#failing = true;
       this.#alarm(thrown);
       throw thrown;
     }
-    for (let index = 0; index < count; index += 1) this.#waiting -= this.#pending[index]?.line.length ?? 0;
+    for (const { line } of batch) this.#waiting -= line.length;
     this.#pending = this.#pending.slice(count);
     this.#stored += count;
     if (durable) this.#durable = this.#stored;

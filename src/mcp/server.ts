@@ -89,7 +89,7 @@ export const toRequestId = (c: ServerContext): string | undefined => c.http?.aut
 
 /** What the audit log keeps of an operation that is no tool call. */
 export const toAuditFacts = (
-  { c, caller }: Exchange,
+  { c, caller }: Pick<Exchange, 'c' | 'caller'>,
   operation: Pick<AuditFacts, 'action' | 'toolName' | 'serviceName' | 'input'>,
 ): AuditFacts => {
   const traceId = toTraceId(c);
@@ -144,36 +144,52 @@ const guarded =
     }
   };
 
+/** Guarded, and recorded where lists and pings are. */
+const quiet = <Params extends object, Result>(deps: McpDeps, method: string, handle: (params: Params) => Result) => {
+  const { audit } = deps;
+  if (audit?.recordsLists !== true) return guarded<Params, Result>(deps, method, handle);
+  return guarded<Params, Result>(deps, method, (params, c) => {
+    const operation = { action: method, toolName: '', serviceName: '', input: params };
+    return audit.observe(toAuditFacts({ c, caller: deps.toCaller(c) }, operation), async () => handle(params));
+  });
+};
+
 const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void => {
   type Cursor = { cursor?: string | undefined };
   server.setRequestHandler(
     'tools/list',
-    guarded(deps, 'tools/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'tools/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.tools, cursor);
       return { tools: items, ...rest };
     }),
   );
   server.setRequestHandler(
     'prompts/list',
-    guarded(deps, 'prompts/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'prompts/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.prompts, cursor);
       return { prompts: items, ...rest };
     }),
   );
   server.setRequestHandler(
     'resources/list',
-    guarded(deps, 'resources/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'resources/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.resources, cursor);
       return { resources: items, ...rest };
     }),
   );
   server.setRequestHandler(
     'resources/templates/list',
-    guarded(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.templates, cursor);
       return { resourceTemplates: items, ...rest };
     }),
   );
+  // The library answers pings by itself; they are taken over only to be recorded.
+  if (deps.audit?.recordsLists === true)
+    server.setRequestHandler(
+      'ping',
+      quiet(deps, 'ping', () => ({})),
+    );
 };
 
 /** `live`: the instance serves a connection, not one request, and hears of changes itself. */

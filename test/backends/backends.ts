@@ -2,8 +2,9 @@
 import type { Backend } from './backend.ts';
 import { kubernetes } from './kubernetes/index.ts';
 import { kubernetesMirror } from './kubernetes/mirror.ts';
+import { postgres } from './postgres.ts';
 
-export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror } as const satisfies Record<string, Backend>;
+export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror, postgres } as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof BACKENDS;
 
