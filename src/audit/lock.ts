@@ -12,7 +12,9 @@ export interface FileLock {
   close(): void;
 }
 
-const isBusy = (thrown: unknown): boolean => thrown instanceof Error && /locked|busy/i.test(thrown.message);
+const SQLITE_BUSY = 5;
+/** The extended codes of SQLite end with the plain one. */
+const isBusy = (thrown: unknown): boolean => (Number((thrown as { errcode?: unknown }).errcode) & 0xff) === SQLITE_BUSY;
 
 /** Node has no file locks of its own; those of SQLite are real ones, here on an empty file that stays. */
 export const openLock = (path: string): FileLock => {

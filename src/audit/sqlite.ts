@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../kit/context.ts';
 import type { AuditLine } from './record.ts';
 import {
@@ -31,8 +32,26 @@ export interface SqliteOptions {
   readonly logger: Logger;
 }
 
-/** Another process may write; waiting longer would hold up every call of this one. */
-const BUSY_MS = 250;
+/** Another process may be writing: at the start it is waited for at once, later beside the calls. */
+const OPEN_BUSY_MS = 2000;
+const BUSY_MS = 4000;
+const RETRY_MS = 5;
+
+const begin = async (database: DatabaseSync): Promise<void> => {
+  const end = performance.now() + BUSY_MS;
+  for (;;) {
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (thrown) {
+      // The extended codes end with the plain one.
+      const isBusy = (Number((thrown as { errcode?: unknown }).errcode) & 0xff) === SQLITE_BUSY;
+      if (!isBusy || performance.now() > end) throw thrown;
+      await delay(RETRY_MS);
+    }
+  }
+};
+const SQLITE_BUSY = 5;
 
 /** Statements are few and made by us, so each is prepared once. */
 const createRun = (database: DatabaseSync): Run => {
@@ -83,7 +102,7 @@ export const openSqlite = async ({ path, table, maxRecords, cleanupMs, logger }:
       // With FULL a commit reaches the disk, and all before it; with NORMAL it survives this process, but not the machine.
       if (isDurable) database.exec('PRAGMA synchronous = FULL');
       try {
-        database.exec('BEGIN IMMEDIATE');
+        await begin(database);
         const value = await work();
         database.exec('COMMIT');
         return value;
@@ -96,13 +115,14 @@ export const openSqlite = async ({ path, table, maxRecords, cleanupMs, logger }:
     return result;
   };
   try {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
+    database.exec(`PRAGMA busy_timeout = ${OPEN_BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL`);
     for (const statement of toSchema(table, { id: 'INTEGER PRIMARY KEY AUTOINCREMENT', bigint: 'INTEGER' })) database.exec(statement);
     const run = createRun(database);
     const insert = database.prepare(
       `INSERT OR IGNORE INTO ${quote(table)} (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
     );
     const before = await readHead(run, table);
+    database.exec('PRAGMA busy_timeout = 0');
     const sweep = createSweep({
       everyMs: cleanupMs,
       isOn: maxRecords > 0,
