@@ -1,7 +1,6 @@
 // What a query may ask, for the endpoints and the command alike. It must be understood to the letter.
 
 import { AppError } from '../kit/errors.ts';
-import { nearestNames } from '../kit/nearest.ts';
 import { type AuditStatus, STATUSES } from './record.ts';
 import type { AuditQuery, Position } from './storage.ts';
 
@@ -9,29 +8,10 @@ export const LOGS_PARAMETERS = ['user_id', 'service_name', 'tool_name', 'status'
 export const STATS_PARAMETERS = ['start', 'end'] as const;
 const DEFAULT_LIMIT = 100;
 const DAY_MS = 86_400_000;
-const MAX_VALUE = 256;
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i;
 
 const refuse = (argument: string, message: string, details: Readonly<Record<string, unknown>> = {}): AppError =>
   new AppError('INVALID_ARGUMENT', message, { details: { argument, ...details } });
-
-/** Values by name; an unknown or repeated parameter is refused. */
-export const readParameters = <Name extends string>(
-  parameters: URLSearchParams,
-  names: readonly Name[],
-): { readonly [Key in Name]?: string } => {
-  const values: { [Key in Name]?: string } = {};
-  for (const [name, value] of parameters) {
-    const known = names.find((item) => item === name);
-    const shown = name.slice(0, 60);
-    if (known === undefined)
-      throw refuse(shown, `Unknown query parameter ${shown}.`, { nearest: nearestNames(shown, names), choices: names });
-    if (values[known] !== undefined) throw refuse(known, `The query parameter ${known} is given twice.`);
-    if (value === '' || value.length > MAX_VALUE) throw refuse(known, `${known} must have 1 to ${MAX_VALUE} characters.`);
-    values[known] = value;
-  }
-  return values;
-};
 
 const parseTime = (text: string | undefined, argument: string): number | undefined => {
   if (text === undefined) return undefined;

@@ -4,6 +4,7 @@ import type { Logger } from '../kit/context.ts';
 import type { EncoderPool } from '../kit/encoder.ts';
 import { AppError } from '../kit/errors.ts';
 import type { AuditConfig } from './config.ts';
+import { openMemory } from './memory.ts';
 import type { AuditReader, AuditStorage } from './storage.ts';
 
 export interface StorageDeps {
@@ -72,10 +73,7 @@ const openDatabase = async (config: AuditConfig, deps: StorageDeps): Promise<Aud
 
 /** The storages that are configured; the last one answers queries. */
 export const openStorages = async (config: AuditConfig, deps: StorageDeps): Promise<AuditStorage[]> => {
-  if (config.storage === 'memory') {
-    const { openMemory } = await import('./memory.ts');
-    return [openMemory(config.maxLogs)];
-  }
+  if (config.storage === 'memory') return [openMemory(config.maxLogs)];
   const opened: AuditStorage[] = [];
   try {
     if (config.storage !== 'database') opened.push(await openFile(config, deps));

@@ -1,9 +1,10 @@
 // The audit endpoints: records as a bare array, newest first, and their sums.
 
 import type { AuditLog, Position } from '../audit/index.ts';
-import { LOGS_PARAMETERS, parseAuditQuery, parseStatsRange, readParameters, STATS_PARAMETERS, toCursor } from '../audit/parameters.ts';
+import { LOGS_PARAMETERS, parseAuditQuery, parseStatsRange, STATS_PARAMETERS, toCursor } from '../audit/parameters.ts';
 import { AppError } from '../kit/errors.ts';
 import type { HttpExchange } from '../kit/http.ts';
+import { readParameters } from '../kit/query.ts';
 
 export interface AuditHandlers {
   logs(exchange: HttpExchange): Promise<Response>;

@@ -14,6 +14,7 @@ import {
 import type { SSEServerTransport } from '@modelcontextprotocol/server-legacy/sse';
 import { AppError } from '../kit/errors.ts';
 import { type HttpExchange, toErrorResponse } from '../kit/http.ts';
+import { readParameters } from '../kit/query.ts';
 import type { ServerFactory } from '../mcp/server.ts';
 import { readBody } from './body.ts';
 import { createStreamStore } from './streams.ts';
@@ -193,8 +194,8 @@ export const legacySse = (
     return RESPONSE_ALREADY_SENT;
   };
   const post: Handle = async (exchange) => {
-    const id = exchange.url.searchParams.get('sessionId');
-    if (id === null || exchange.node === undefined)
+    const { sessionId: id } = readParameters(exchange.url.searchParams, ['sessionId']);
+    if (id === undefined || exchange.node === undefined)
       return toErrorResponse(
         new AppError('INVALID_ARGUMENT', 'The query parameter sessionId is required.', { details: { argument: 'sessionId' } }),
       );

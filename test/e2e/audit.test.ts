@@ -238,6 +238,27 @@ describe('the endpoints', () => {
     if (nearest !== undefined) expect(error.details.nearest).toContain(nearest);
   });
 
+  it.each(['session=a', 'sessionId=a&sessionId=b', `sessionId=${'x'.repeat(300)}`, 'sessionId=', ''])(
+    'a message of the event stream with ?%s is 400 in the error shape (SEED-ROUTE-04)',
+    async (query) => {
+      const response = await fetch(`${server.url}/api/aggregate/sse/message?${query}`, { method: 'POST', body: '{}' });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        error: { code: 'INVALID_ARGUMENT', details: { argument: expect.stringMatching(/^session/) } },
+      });
+    },
+  );
+
+  it('records lists and pings too when the level is debug', async () => {
+    const chatty = await startProgram([], { ...toEnv('memory'), MCP_AUDIT_LEVEL: 'debug' });
+    const methods = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'ping'];
+    for (const method of methods) expect(await rpc(chatty.url, method, {})).toHaveProperty('result');
+    expect((await getRecords(chatty.url, '?order=asc')).map(({ action }) => action)).toEqual(methods);
+    await chatty.stop();
+    await rpc(server.url, 'tools/list', {});
+    expect((await getRecords(server.url)).filter(({ action }) => action === 'tools/list')).toEqual([]);
+  });
+
   it('tells of calls that are hidden from the caller', async () => {
     await callTool(server.url, 'notes_set_text', { id: 'first', text: 'x' });
     const [record] = await getRecords(server.url, '?status=denied');
