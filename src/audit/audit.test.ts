@@ -1,6 +1,6 @@
 // The audit log as a room of its own: what is recorded at which level, in what sizes, and what happens when a storage fails.
 
-import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -172,8 +172,12 @@ describe('storage file', () => {
     expect(verdict.lines).toBeLessThan(240);
     const page = await readerOf(config).query({ ...everything, status: 'success' });
     expect(page.total).toBeGreaterThan(3);
-    // Removing one more by hand is no retention.
-    await rm(join(folder, 'rotate', names[0] ?? ''));
+    // Neither is a packed file that was cut, nor one that was removed by hand, retention.
+    const first = join(folder, 'rotate', names[0] ?? '');
+    const { size } = await stat(first);
+    await truncate(first, size - 20);
+    expect(await verify(readerOf(config))).toMatchObject({ flaw: { kind: 'altered' } });
+    await rm(first);
     expect(await verify(readerOf(config))).toMatchObject({ flaw: { kind: 'removed' } });
   });
 

@@ -1,8 +1,9 @@
 // The audit file and the rotated ones beside it, read: `audit.log`, and `audit.log.000001` (oldest), `audit.log.000002.gz`, ...
 
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { AppError } from '../kit/errors.ts';
 import type { LineFormat, Link } from './chain.ts';
@@ -38,23 +39,62 @@ export const listRotated = async (path: string): Promise<Rotated[]> => {
   return [...found.values()].sort((a, b) => a.number - b.number);
 };
 
-/** The lines of one file. What comes after the last line end is a line too, save in the file that is written to (`whole`). */
-export async function* readLines({ path, isCompressed }: Pick<Rotated, 'path' | 'isCompressed'>, whole = false): AsyncGenerator<string> {
+/** The lines of a stream; what comes after the last line end is given too, unless it may still be being written (`isOpen`). */
+async function* splitLines(stream: Readable, isOpen = false): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    const parts = `${rest}${chunk}`.split('\n');
+    rest = parts.pop() ?? '';
+    yield* parts;
+  }
+  if (rest !== '' && !isOpen) yield rest;
+}
+
+/** The lines of a rotated file. Where it cannot be unpacked, one empty line stands for the rest: no chain has one. */
+export async function* readLines({ path, isCompressed }: Pick<Rotated, 'path' | 'isCompressed'>): AsyncGenerator<string> {
   const raw = createReadStream(path);
   const stream = isCompressed ? raw.pipe(createGunzip()) : raw;
   // An error of the file does not travel through the pipe by itself.
   raw.on('error', (error) => stream.destroy(error));
   try {
-    let rest = '';
-    for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
-      const parts = `${rest}${chunk}`.split('\n');
-      rest = parts.pop() ?? '';
-      yield* parts;
-    }
-    if (rest !== '' && !whole) yield rest;
+    yield* splitLines(stream);
+  } catch (thrown) {
+    if (!isCompressed || !String((thrown as { code?: unknown }).code).startsWith('Z_')) throw thrown;
+    yield '';
   } finally {
     raw.destroy();
     stream.destroy();
+  }
+}
+
+/** A file may be compressed after it was listed. */
+async function* readListed(rotated: Rotated): AsyncGenerator<string> {
+  try {
+    yield* readLines(rotated);
+  } catch (thrown) {
+    if (rotated.isCompressed || !isAbsent(thrown)) throw thrown;
+    yield* readLines({ path: `${rotated.path}.gz`, isCompressed: true });
+  }
+}
+
+const openOrNothing = (path: string): Promise<FileHandle | undefined> =>
+  open(path, 'r').catch((thrown: unknown) => {
+    if (isAbsent(thrown)) return undefined;
+    throw thrown;
+  });
+
+/** Every line of all files. The newest file is opened first, so that a rotation meanwhile hides nothing and shows nothing twice. */
+async function* readAll(path: string): AsyncGenerator<string> {
+  const current = await openOrNothing(path);
+  try {
+    const inode = (await current?.stat())?.ino;
+    for (const rotated of await listRotated(path)) {
+      const found = await stat(rotated.path).catch(() => undefined);
+      if (inode === undefined || found?.ino !== inode) yield* readListed(rotated);
+    }
+    if (current !== undefined) yield* splitLines(current.createReadStream({ start: 0, autoClose: false }), true);
+  } finally {
+    await current?.close();
   }
 }
 
@@ -65,10 +105,7 @@ const readAt = async (file: FileHandle, position: number, length: number): Promi
 
 /** The last whole lines of a plain file, oldest first, and the bytes after the last line end. */
 export const readTail = async (path: string, count: number): Promise<{ lines: string[]; torn: number; size: number }> => {
-  const file = await open(path, 'r').catch((thrown: unknown) => {
-    if (isAbsent(thrown)) return undefined;
-    throw thrown;
-  });
+  const file = await openOrNothing(path);
   if (file === undefined) return { lines: [], torn: 0, size: 0 };
   try {
     const { size } = await file.stat();
@@ -151,14 +188,7 @@ export const openFileReader = ({ path, maxLogs, format }: { path: string; maxLog
     requireJson(format);
     return selectStats(await toCandidates(path, maxLogs), range);
   },
-  async *lines() {
-    for (const rotated of await listRotated(path)) yield* readLines(rotated);
-    try {
-      yield* readLines({ path, isCompressed: false }, true);
-    } catch (thrown) {
-      if (!isAbsent(thrown)) throw thrown;
-    }
-  },
+  lines: () => readAll(path),
   anchors: () => readAnchors(path),
   torn: async () => (await readTail(path, 1)).torn,
   async close() {},
