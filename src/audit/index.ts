@@ -173,9 +173,11 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
     const record = `${writer}-${String(records).padStart(9, '0')}`;
     const isChange = facts.effect === 'write' || facts.effect === 'delete';
     const isRecorded = isAlwaysRecorded(config, facts.effect, random);
-    const known = { ...facts, userId: toName(facts.userId), toolName: toName(facts.toolName) };
+    const userId = toName(facts.userId);
+    const toolName = toName(facts.toolName);
+    const { serviceName } = facts;
+    const known = userId === facts.userId && toolName === facts.toolName ? facts : { ...facts, userId, toolName };
     const shared = toSharedFields(record, new Date(at).toISOString(), known, toInput(facts.input));
-    const { userId, serviceName, toolName } = known;
     const line = { record, at, userId, serviceName, toolName };
     const start = (): boolean => append(toStartedBody(shared, known), { ...line, phase: 'started', status: 'started' }, false);
     let isStarted = isRecorded && start();

@@ -114,7 +114,11 @@ export class Journal {
     const work = async (): Promise<void> => {
       while (this.#durable < wanted) {
         this.#wantsDurable = true;
-        await this.#flush();
+        // A write that began before this commit may fail for what is over by now: that alone refuses nothing.
+        const isEarlier = this.#running !== undefined;
+        await this.#flush().catch((thrown: unknown) => {
+          if (!isEarlier) throw thrown;
+        });
       }
     };
     let timer: NodeJS.Timeout | undefined;
