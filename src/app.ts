@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
+import { type AuditLog, openAudit } from './audit/index.ts';
 import { warmUp } from './cache/warm-up.ts';
 import { createCaching } from './caching.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
@@ -35,6 +36,8 @@ import { NAME, TITLE, VERSION } from './version.ts';
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
 
 export interface App {
+  /** Absent when switched off. */
+  readonly audit: AuditLog | undefined;
   readonly config: Config;
   readonly logger: Logs;
   readonly manager: Manager;
@@ -181,6 +184,30 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     concurrentCalls: config.limits.concurrentCalls,
   };
   const mode = toMode(config);
+  const audit = config.audit.enabled
+    ? await openAudit(config.audit, {
+        logger,
+        now,
+        mask: redactor.mask,
+        learnSecret: redactor.learn,
+        offersChanges: mode !== 'read',
+        count: (event) => {
+          if (event === 'dropped') metrics.families.mcp_audit_dropped_total.labels().inc();
+        },
+      })
+    : undefined;
+  const changes =
+    mode === 'read'
+      ? undefined
+      : createChanges({
+          sealer,
+          now,
+          keepMs: config.changes.keepHours * 3_600_000,
+          approval: config.security.approval,
+          onRecord: ({ targets }) => {
+            for (const { ref } of targets) notify.resourceUpdated(ref);
+          },
+        });
   const calls = createCallEngine({
     manager,
     logger,
@@ -194,19 +221,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     policy: policy.current,
     cache: createCaching({ config, redactor, metrics, policy: policy.current, now, clock: overrides.now }),
     directory: (request) => createDirectory(manager, request, config, policy.current()),
-    ...(mode === 'read'
-      ? {}
-      : {
-          changes: createChanges({
-            sealer,
-            now,
-            keepMs: config.changes.keepHours * 3_600_000,
-            approval: config.security.approval,
-            onRecord: ({ targets }) => {
-              for (const { ref } of targets) notify.resourceUpdated(ref);
-            },
-          }),
-        }),
+    ...(changes === undefined ? {} : { changes }),
+    ...(audit === undefined ? {} : { audit: { audit, findChange: (changeId) => changes?.find(changeId) } }),
   });
   const report: McpDeps['report'] = (error, where) => logger.error({ where, fault: error }, 'internal fault');
   const tasks = createTasks(now);
@@ -222,6 +238,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
     report,
     metrics,
+    ...(audit === undefined ? {} : { audit }),
   };
   const surfaces = createSurfaces({
     catalogues: manager.catalogues,
@@ -258,6 +275,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       secrets,
       now,
       observability,
+      audit,
     });
     isReady = true;
     const call = (tool: string, args: unknown) =>
@@ -277,6 +295,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
 
   return {
     config,
+    audit,
     logger,
     manager,
     calls,
@@ -304,6 +323,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       policy.close();
       await manager.shutdown();
       await secrets.close();
+      await audit?.close();
       await observability.close();
       await logger.close();
     },

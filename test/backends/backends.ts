@@ -4,11 +4,15 @@ import { kubernetes } from './kubernetes/index.ts';
 import { kubernetesMirror } from './kubernetes/mirror.ts';
 import { collector } from './observability/collector.ts';
 import { prometheus } from './observability/prometheus.ts';
+import { postgres } from './postgres.ts';
 
-export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror, collector, prometheus } as const satisfies Record<
-  string,
-  Backend
->;
+export const BACKENDS = {
+  kubernetes,
+  'kubernetes-mirror': kubernetesMirror,
+  collector,
+  prometheus,
+  postgres,
+} as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof BACKENDS;
 
