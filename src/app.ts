@@ -31,6 +31,7 @@ import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
+import { openStore } from './store/open.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
@@ -154,6 +155,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
   });
   const sealer = createSealer((await resolveSigningKey(config, secrets)) ?? randomBytes(32));
+  const store = await openStore(config.store, secrets, logger);
   const bus = new InMemoryServerEventBus();
   const notify: Notify = {
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
@@ -219,7 +221,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     metrics,
     tracing,
     policy: policy.current,
-    cache: createCaching({ config, redactor, metrics, policy: policy.current, now, clock: overrides.now }),
+    cache: createCaching({ config, redactor, metrics, store, policy: policy.current, now, clock: overrides.now }),
     directory: (request) => createDirectory(manager, request, config, policy.current()),
     ...(changes === undefined ? {} : { changes }),
     ...(audit === undefined ? {} : { audit: { audit, findChange: (changeId) => changes?.find(changeId) } }),
@@ -276,6 +278,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       now,
       observability,
       audit,
+      store,
     });
     isReady = true;
     const call = (tool: string, args: unknown) =>
@@ -323,6 +326,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       policy.close();
       await manager.shutdown();
       await secrets.close();
+      await store.close();
       await audit?.close();
       await observability.close();
       await logger.close();

@@ -25,7 +25,7 @@ import { countConnections, metricsRoute } from './server/metrics-route.ts';
 import { createRoutes, type Routes } from './server/routes.ts';
 import { createStreamBudget } from './server/streams.ts';
 import type { Config, ServerConfig } from './settings.ts';
-import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
 import { NAME, TITLE } from './version.ts';
 
 export interface HttpDoorDeps {
@@ -43,6 +43,7 @@ export interface HttpDoorDeps {
   readonly secrets: Secrets;
   readonly now: () => number;
   readonly observability: Observability;
+  readonly store: Store;
   /** Absent when the audit log is off. */
   readonly audit: AuditLog | undefined;
 }
@@ -100,30 +101,14 @@ const openAdmin = async ({ addr, heapSnapshots }: ServerConfig['server']['admin'
 };
 
 export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
-  const {
-    config,
-    port,
-    logger,
-    manager,
-    bus,
-    surfaces,
-    mcpDeps,
-    serviceNames,
-    local,
-    isReady,
-    report,
-    secrets,
-    observability,
-    audit,
-    now,
-  } = deps;
+  const { config, port, logger, manager, bus, surfaces, mcpDeps, serviceNames, local, isReady, report, store, observability, audit, now } =
+    deps;
   const { server } = config;
   checkExposure(config);
   warnOfClearText(config, logger);
   const address = parseAddress(server.addr);
   const mode = server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode;
   const { forwarding, authentication, oauth, authorize } = await createAccess(deps);
-  const store = await openStore(config.store, secrets, logger);
   const routes = createRoutes({
     mode,
     legacySessions: server.legacySessions,
@@ -187,7 +172,6 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
       await routes.close();
       await admin?.close();
       await door.close();
-      await store.close();
     },
   };
 };

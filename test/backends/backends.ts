@@ -5,6 +5,7 @@ import { kubernetesMirror } from './kubernetes/mirror.ts';
 import { collector } from './observability/collector.ts';
 import { prometheus } from './observability/prometheus.ts';
 import { postgres } from './postgres.ts';
+import { redis } from './redis.ts';
 
 export const BACKENDS = {
   kubernetes,
@@ -12,6 +13,7 @@ export const BACKENDS = {
   collector,
   prometheus,
   postgres,
+  redis,
 } as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof BACKENDS;
