@@ -3,6 +3,7 @@
 import { openCache } from './cache/open.ts';
 import { createSharedCache } from './cache/shared.ts';
 import type { Caller } from './kit/context.ts';
+import { onFirstUse } from './kit/once.ts';
 import type { CacheDeps, Kept } from './manager/steps/cache.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { Policy } from './policy/policy.ts';
@@ -47,8 +48,8 @@ export const createCaching = ({ config, redactor, policy, metrics, store, now, c
     const current = policy();
     return JSON.stringify(current.hasRules || delegated ? [eraOf(current), id, groups, scopes, namespaces] : [scopes, namespaces]);
   };
-  const cache = openCache<Kept>(config.cache, clock);
-  metrics.onCollect(() => metrics.families.mcp_cache_bytes.labels().set(cache.stats().bytes));
+  const cache = onFirstUse(() => openCache<Kept>(config.cache, clock));
+  metrics.onCollect(() => metrics.families.mcp_cache_bytes.labels().set(cache().stats().bytes));
   return {
     cache,
     shared: config.store.type === 'memory' ? undefined : createSharedCache(store),

@@ -20,7 +20,7 @@ export interface Kept {
 }
 
 export interface CacheDeps {
-  readonly cache: Cache<Kept>;
+  readonly cache: () => Cache<Kept>;
   /** What other replicas have read; absent = this process alone. */
   readonly shared?: SharedCache | undefined;
   readonly now: () => number;
@@ -53,7 +53,7 @@ export const cache = (deps: CacheDeps): Step<Call, Answer> => {
   let era = 0;
   const forgetHere = (): void => {
     era += 1;
-    deps.cache.clear();
+    deps.cache().clear();
   };
   const forget = (): void => {
     forgetHere();
@@ -70,7 +70,7 @@ export const cache = (deps: CacheDeps): Step<Call, Answer> => {
     return text === undefined ? undefined : { ...(JSON.parse(text) as Kept), learned: NEVER };
   };
   const find = (call: Call, key: string): Kept | undefined | Promise<Kept | undefined> =>
-    deps.cache.get(key, call.tool.name) ?? (deps.shared === undefined ? undefined : findShared(key));
+    deps.cache().get(key, call.tool.name) ?? (deps.shared === undefined ? undefined : findShared(key));
   const read = async (call: Call, key: string, ttlMs: number, next: (call: Call) => Promise<Answer>): Promise<Answer> => {
     const kept = await find(call, key);
     deps.observe?.(call.service, kept === undefined ? 'miss' : 'hit');
@@ -81,7 +81,7 @@ export const cache = (deps: CacheDeps): Step<Call, Answer> => {
       const fresh: Kept = { answer, storedAt: now(), learned: deps.learned() };
       const text = JSON.stringify(fresh);
       if (begun !== era) return answer;
-      deps.cache.set(key, fresh, { ttlMs, bytes: text.length }, call.tool.name);
+      deps.cache().set(key, fresh, { ttlMs, bytes: text.length }, call.tool.name);
       deps.shared?.set(key, text, ttlMs);
       return answer;
     });
