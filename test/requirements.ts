@@ -117,7 +117,7 @@ export const REQUIREMENTS = {
     'Unavailable services answer a friendly error with code: SERVICE_UNAVAILABLE, a message naming the service, …',
   ],
   'SEED-PERF-01': ['proven', 'LRU cache created with (1000, 300 s): maximum entries, time to live'],
-  'SEED-PERF-02': ['due', 'LRU use cases: read-heavy, slowly changing, high-latency operations'],
+  'SEED-PERF-02': ['proven', 'LRU use cases: read-heavy, slowly changing, high-latency operations'],
   'SEED-PERF-03': ['proven', 'Segmented cache created with (1000, 10, 300 s): entries, segments, time to live'],
   'SEED-PERF-04': ['proven', 'Segmented use cases: different kinds of data, different TTLs, concurrent access'],
   'SEED-POOL-01': ['due', 'Connection pooling with kubernetes.qps: 100.0, burst: 200, timeoutSec: 30'],
