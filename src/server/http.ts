@@ -1,6 +1,6 @@
 // Opens the HTTP transport: sockets and limits, then the pipeline, then the route. Nothing else.
 
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { compose } from '../kit/compose.ts';
@@ -11,6 +11,7 @@ import type { Forwarding } from './forwarded.ts';
 import { httpPipeline, type PipelineOptions } from './pipeline.ts';
 import type { Routes } from './routes.ts';
 import { openTls, type TlsOptions } from './tls.ts';
+import { refuseAddress, refuseUnreadable } from './unreadable.ts';
 
 export interface HttpOptions extends PipelineOptions {
   readonly host: string;
@@ -159,18 +160,25 @@ const createSilent = () => {
 /** Listens; resolves when connections are taken. */
 export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const fetch = createFetch(options);
-  const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), { overrideGlobalObjects: true });
+  const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), {
+    overrideGlobalObjects: true,
+    errorHandler: refuseAddress,
+  });
   lightenJson();
   const limits = {
     requestTimeout: options.readTimeoutMs,
     headersTimeout: options.readTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
+    // Refused one step later, in the shape of all errors.
+    requireHostHeader: false,
     // How often those who send too slowly are looked for.
     connectionsCheckingInterval: Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, options.readTimeoutMs / 4)),
   };
   const silent = createSilent();
+  const answers = new WeakMap<Socket, ServerResponse>();
   const onRequest: RequestListener = (incoming, outgoing) => {
     silent.remove(incoming.socket);
+    answers.set(incoming.socket, outgoing);
     void listener(incoming, outgoing);
   };
   const tls = options.tls === undefined ? undefined : await openTls(options.tls, limits, onRequest);
@@ -178,6 +186,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   server.maxConnections = options.maxConnections;
   server.on('connection', options.onConnection);
   server.on('connection', silent.add);
+  refuseUnreadable(server, (socket) => answers.get(socket));
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closed: Promise<void> | undefined;

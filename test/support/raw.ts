@@ -24,10 +24,10 @@ export const readToEnd = async (socket: Socket): Promise<RawReply> => {
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
   if (!socket.closed) await once(socket, 'close');
-  return { text, statuses: [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, code]) => Number(code)) };
+  return { text, statuses: [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, code]) => Number(code)) };
 };
 
-/** Writes the bytes and reads all answers; a polite `Connection: close` request at the end lets a keep-alive connection end. */
+/** Writes the bytes and reads all answers, until the server closes or has been idle for as long as it allows. */
 export const sendRaw = async (url: string, bytes: string): Promise<RawReply> => {
   const socket = await openSocket(url);
   socket.write(bytes, 'latin1');
