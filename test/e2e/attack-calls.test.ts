@@ -127,6 +127,53 @@ describe('a plan', () => {
   });
 });
 
+describe('a confirmation', () => {
+  const META = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
+  };
+  const CHANGE = { name: 'notes_set_text', arguments: { id: 'first', text: 'goodbye' } };
+  const YES = { inputResponses: { confirm: { action: 'accept', content: { confirm: true } } } };
+
+  it('counts for the caller who was asked alone, in its time, and not when altered', async () => {
+    const asking = await openApp(
+      {
+        'ratelimit.enabled': false,
+        'auth.enabled': true,
+        'auth.apiKeys': Object.entries(KEYS).map(([name, key]) => ({ name, key, scopes: ['read', 'write'] })),
+        'security.allowWrites': true,
+        'security.approval.write': 'elicit',
+        plugins: [NOTES],
+      },
+      () => Date.now() + late,
+    );
+    const door = (await asking.app.openHttp({ port: 0 })).url;
+    const attempt = async (who: keyof typeof KEYS, more: object = {}): Promise<{ result?: Record<string, unknown>; error?: object }> => {
+      const headers = {
+        'x-api-key': KEYS[who],
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'tools/call',
+        'mcp-name': CHANGE.name,
+      };
+      return JSON.parse((await sendRpc(`${door}/api/notes/http`, 'tools/call', { ...CHANGE, ...more, _meta: META }, { headers })).body);
+    };
+    const { result } = await attempt('anna');
+    const requestState = String(result?.['requestState']);
+    const foreign = [requestState, ...forgeries(requestState).filter((one) => one.trim() !== '')];
+    for (const [at, state] of foreign.entries()) {
+      const answer = await attempt(at === 0 ? 'ben' : 'anna', { ...YES, requestState: state });
+      expect(answer.error).toMatchObject({ code: -32602 });
+      expect(backend.writes).toBe(0);
+    }
+    late = 6 * 60_000;
+    expect((await attempt('anna', { ...YES, requestState })).error).toMatchObject({ code: -32602 });
+    late = 0;
+    expect((await attempt('anna', { ...YES, requestState })).result).toMatchObject({ structuredContent: { phase: 'applied' } });
+    expect(backend.writes).toBe(1);
+    await asking.close();
+  });
+});
+
 const NAMES = [
   '../../secrets',
   '..',
