@@ -154,7 +154,7 @@ export const answerFields = async (call: ListCall): Promise<Answer> => {
     ];
   };
   const page = await readEntries(call, call.limit, toEntry);
-  return toAnswer(call, page, 'rows', [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...paths.map(({ text }) => text)]);
+  return asUntrusted(toAnswer(call, page, 'rows', [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...paths.map(({ text }) => text)]));
 };
 
 /** Whole objects, few at a time. */
@@ -165,5 +165,8 @@ export const answerFull = async (call: ListCall): Promise<Answer> => {
     const safe = toSafe(object, call.service);
     return { name: nameOf(object), ...Object.fromEntries(paths.map(({ text, path }) => [text, select(safe, path)])) };
   };
-  return toAnswer(call, await readEntries(call, Math.min(call.limit, FULL_LIMIT), toEntry), 'items', undefined);
+  return asUntrusted(toAnswer(call, await readEntries(call, Math.min(call.limit, FULL_LIMIT), toEntry), 'items', undefined));
 };
+
+/** Any field may hold what a workload or a third party wrote: annotations, messages of conditions, environment. */
+const asUntrusted = (answer: Answer): Answer => (answer.list?.items.length === 0 ? answer : { ...answer, untrusted: true });
