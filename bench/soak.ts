@@ -175,7 +175,7 @@ const soakAll = async (scene: Scene, folder: string, seconds: number) => {
   const files = { http: join(folder, 'http.json'), stdio: join(folder, 'stdio.json') };
   const server = await startServer(scene.program, {
     args: ['--kubeconfig', kubeconfig],
-    env: { BENCH_HEAP_FILE: files.http, MCP_RATELIMIT_ENABLED: 'false' },
+    env: { BENCH_HEAP_FILE: files.http },
     node,
   });
   const transport = new StdioClientTransport({

@@ -24,6 +24,9 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   },
 };
 
+/** Only the parser's words have a reader; a broken connection or TLS handshake has none, and would take no answer. */
+const toRefusal = (code: string): Refusal | undefined => REFUSALS[code] ?? (code.startsWith('HPE_') ? UNREADABLE : undefined);
+
 const HEADERS = 'Content-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nConnection: close';
 
 const toText = ({ line, code, words }: Refusal): string => {
@@ -44,8 +47,9 @@ export const refuseUnreadable = (server: Server, answering: (socket: Socket) => 
     const socket = stream as Socket;
     const answer = answering(socket);
     const isDue = answer !== undefined && !answer.writableFinished;
-    if (!socket.writable || error.code === 'ECONNRESET' || (isDue && answer.headersSent)) return void socket.destroy();
-    const refuse = (): void => void socket.end(toText(REFUSALS[error.code ?? ''] ?? UNREADABLE), () => socket.destroy());
+    const refusal = toRefusal(error.code ?? '');
+    if (refusal === undefined || !socket.writable || (isDue && answer.headersSent)) return void socket.destroy();
+    const refuse = (): void => void socket.end(toText(refusal), () => socket.destroy());
     // Either the body of that request is broken, or what was sent behind it.
     if (isDue && answer.req.complete) answer.once('finish', refuse);
     else refuse();
