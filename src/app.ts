@@ -133,7 +133,9 @@ const LAST_WORDS_MS = 1000;
 export const createApp = async (settings: Settings, overrides: { now?: () => number; log?: (line: string) => void } = {}): Promise<App> => {
   const { config, env } = settings;
   const now = overrides.now ?? Date.now;
-  const redactor = createRedactor();
+  const redactor = createRedactor({
+    onFull: () => logger.warn({}, 'more secret values than can be remembered: the oldest are forgotten and masked no longer'),
+  });
   const logger = createLogger({
     ...config.logging,
     mask: redactor.mask,
@@ -145,7 +147,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const secrets = createSecrets(config.secrets, {
     now,
     logger,
-    learn: redactor.learn,
+    learn: (value) => redactor.learn(value, { own: true }),
     // Only a reference into the cluster loads the client library.
     kubernetes: async (reference, signal) =>
       (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
