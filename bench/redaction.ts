@@ -49,5 +49,9 @@ const interleave = (rounds: number): string => {
   return `${rounds} values learnt, a line masked after each: ${Math.round(performance.now() - begun)} ms`;
 };
 
-console.table([0, 10, 1000, 10_000].map(measure));
-console.log(interleave(10_000));
+const words = (row: Record<string, number>): string =>
+  Object.entries(row)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(' | ');
+for (const count of [0, 10, 1000, 10_000]) process.stdout.write(`${words(measure(count))}\n`);
+process.stdout.write(`${interleave(10_000)}\n`);

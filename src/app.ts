@@ -165,6 +165,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     env,
     fingerprint: sealer.fingerprint,
     learnSecret: redactor.learn,
+    maskLines: redactor.maskLines,
     notify,
     secret: secrets.define,
     onUpstreamCall: metrics.upstream,
