@@ -1,6 +1,6 @@
 // P14: how time and memory grow with the number of pods and of callers.
 
-import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
+import { connectMcp, type McpClient } from './support/mcp.ts';
 import { memoryOf, startServer } from './support/program.ts';
 import type { Measurement, Row } from './support/rows.ts';
 import { median, timed } from './support/statistics.ts';
@@ -28,7 +28,7 @@ const measureCell = async (
   namespace: string,
   { pods, callers }: Pick<Cell, 'pods' | 'callers'>,
 ): Promise<Cell> => {
-  const list = () => client.call('kubernetes_list_resources', { kind: 'pods', namespace, ...distinct() });
+  const list = () => client.call('kubernetes_list_resources', { kind: 'pods', namespace });
   for (let call = 0; call < 3; call++) await list();
   let left = Math.max(LEAST_CALLS, callers * 2);
   const made = left;

@@ -1,7 +1,7 @@
 // P9: the processor time of a call on a tool that does nothing, against the least that a JSON server can do; and which layer takes what.
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BENCH_PLUGIN, callInBatch, processorTime } from './support/batch.ts';
 import { connectMcp, type McpClient } from './support/mcp.ts';
 import { ownTimes } from './support/profile.ts';
 import { buildProgram, type Running, startHelper, startServer } from './support/program.ts';
@@ -10,32 +10,15 @@ import { inTurn, median, sum } from './support/statistics.ts';
 import { toTimes } from './support/words.ts';
 
 const BATCH = 1000;
-const CALLERS = 8;
 const ROUNDS = 11;
 const WARM_UP = 4;
 const PROFILED_BATCHES = 10;
 const BAR = 8;
-const TOOL = 'bench_do_nothing';
-
-/** Processor time of all threads so far, ms: the scheduler's own count, finer than clock ticks. */
-const processorTime = (pid: number): number => {
-  const folder = `/proc/${pid}/task`;
-  const spent = readdirSync(folder).map((thread) => Number(readFileSync(join(folder, thread, 'schedstat'), 'utf8').split(' ')[0]));
-  return sum(spent) / 1e6;
-};
-
-const callInBatch = async (client: McpClient): Promise<void> => {
-  let left = BATCH;
-  const caller = async (): Promise<void> => {
-    while (left-- > 0) await client.send('tools/call', { name: TOOL, arguments: {} });
-  };
-  await Promise.all(Array.from({ length: CALLERS }, caller));
-};
 
 /** Processor time per call of one batch, microseconds. */
 const spend = async ({ pid }: Running, client: McpClient): Promise<number> => {
   const before = processorTime(pid);
-  await callInBatch(client);
+  await callInBatch(client, BATCH);
   return ((processorTime(pid) - before) / BATCH) * 1000;
 };
 
@@ -49,7 +32,10 @@ const LAYERS: readonly (readonly [string, RegExp])[] = [
   ['mcp', /src\/mcp\//],
   ['call steps', /src\/manager\//],
   ['kit', /src\/kit\//],
-  ['redaction, log', /src\/(secrets|logging|audit|observability|cache|store)\//],
+  ['audit', /src\/audit\//],
+  ['metrics, traces', /src\/observability\/|@opentelemetry/],
+  ['redaction, log', /src\/(secrets|logging)\/|node_modules\/pino|sonic-boom/],
+  ['cache, limits, policy', /src\/(cache|store|policy)\//],
   ['app', /src\//],
   ['garbage collection', /garbage collector/],
   ['Node', /^node:|\(native\)|\(program\)/],
@@ -67,19 +53,29 @@ const toShares = (times: ReadonlyMap<string, number>): (readonly [string, number
   return [...shares].sort((a, b) => b[1] - a[1]);
 };
 
-const PLUGIN = { MCP_PLUGINS: join(import.meta.dirname, 'support', 'no-op.ts'), MCP_PROFILES: 'bench' } as const;
+const KEY = 'bench-key-of-the-layers-0123456789';
+const WITH_KEY = { 'x-api-key': KEY };
+
+/** Authentication, audit, metrics, limits, cache and traces: everything is on. */
+const toEverything = (collector: Running): Record<string, string> => ({
+  ...BENCH_PLUGIN,
+  MCP_AUTH_ENABLED: 'true',
+  MCP_AUTH_API_KEY: KEY,
+  MCP_OTEL_ENABLED: 'true',
+  MCP_OTEL_ENDPOINT: collector.url,
+});
 
 /** A second server is profiled, so that profiling does not touch the measured one. */
-const measureShares = async (): Promise<(readonly [string, number])[]> => {
+const measureShares = async (env: Record<string, string>): Promise<(readonly [string, number])[]> => {
   const program = await buildProgram({ sourcemap: true });
   try {
     const folder = join(program.folder, 'profile');
     const server = await startServer(program, {
-      env: PLUGIN,
+      env,
       node: ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '500'],
     });
-    const client = connectMcp(server.url);
-    for (let batch = 0; batch < PROFILED_BATCHES; batch++) await callInBatch(client);
+    const client = connectMcp(server.url, '/mcp', WITH_KEY);
+    for (let batch = 0; batch < PROFILED_BATCHES; batch++) await callInBatch(client, BATCH);
     await client.close();
     await server.stop();
     return toShares(ownTimes(folder));
@@ -92,15 +88,17 @@ const measureShares = async (): Promise<(readonly [string, number])[]> => {
 export const layers: Measurement = {
   id: 'P9',
   async measure({ program }) {
-    const [server, echo] = [await startServer(program, { env: PLUGIN }), await startHelper('echo.ts')];
-    const [ours, floor] = [connectMcp(server.url), connectMcp(echo.url)];
+    const collector = await startHelper('sink.ts');
+    const env = toEverything(collector);
+    const [server, echo] = [await startServer(program, { env }), await startHelper('echo.ts')];
+    const [ours, floor] = [connectMcp(server.url, '/mcp', WITH_KEY), connectMcp(echo.url)];
     try {
       const samples = await inTurn(
         { ours: () => spend(server, ours), echo: () => spend(echo, floor) },
         { rounds: ROUNDS, warmUp: WARM_UP },
       );
       const ratio = median(samples.ours) / median(samples.echo);
-      const shares = await measureShares();
+      const shares = await measureShares(env);
       const told = shares
         .filter(([, share]) => share >= 1)
         .map(([layer, share]) => `${layer} ${share.toFixed(0)} %`)
@@ -108,7 +106,7 @@ export const layers: Measurement = {
       return [
         {
           id: 'P9',
-          what: 'processor time of a call on a tool that does nothing, against a JSON echo on Hono',
+          what: 'processor time of a call on a tool that does nothing, with authentication, audit, metrics, limits and traces on, against a JSON echo on Hono',
           ours: `${toTimes(ratio)} (${median(samples.ours).toFixed(0)} against ${median(samples.echo).toFixed(0)} us): ${told}`,
           bar: `<= ${BAR}x`,
           holds: ratio <= BAR,
@@ -124,6 +122,7 @@ export const layers: Measurement = {
       await Promise.all([ours.close(), floor.close()]);
       await server.stop();
       await echo.stop();
+      await collector.stop();
     }
   },
 };

@@ -3,7 +3,7 @@
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { z } from 'zod';
 import { type BenchCluster, LIGHT_TABLE } from './support/cluster.ts';
-import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
+import { connectMcp, type McpClient } from './support/mcp.ts';
 import { type PeerClient, toFailure } from './support/peers.ts';
 import { startServer } from './support/program.ts';
 import type { Measurement, PeerName, Row, Scene } from './support/rows.ts';
@@ -120,7 +120,7 @@ const measureSize = async (
     void JSON.parse((await cluster.api.request(`${path}${query}`, { accept })).text);
   const samples = await inTurn(
     {
-      ours: () => timed(() => client.call('kubernetes_list_resources', { kind: 'pods', namespace, ...distinct() })),
+      ours: () => timed(() => client.call('kubernetes_list_resources', { kind: 'pods', namespace })),
       raw: () => timed(() => ask('?includeObject=None', LIGHT_TABLE)),
     },
     { rounds, warmUp: 5 },

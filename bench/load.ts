@@ -1,9 +1,10 @@
 // P8: fifty reads at once while every answer of the backend takes 20 ms, with default settings: nobody queues behind a client-side limit.
 
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
+import { stringify } from 'yaml';
+import { connectMcp, type McpClient } from './support/mcp.ts';
 import { type Program, startHelper, startServer } from './support/program.ts';
 import type { Measurement } from './support/rows.ts';
 import { median, percentile, timed } from './support/statistics.ts';
@@ -20,7 +21,14 @@ const MOST_MS = 60;
 const FAIR = 1.25;
 
 /** What a start sets to measure with defaults: nothing is raised. */
-const DEFAULTS = { MCP_K8S_QPS: '100', MCP_K8S_BURST: '200' } as const;
+const DEFAULTS = {
+  MCP_K8S_QPS: '100',
+  MCP_K8S_BURST: '200',
+  MCP_RATELIMIT_REQUESTS_PER_SECOND: '50',
+  MCP_RATELIMIT_BURST: '100',
+  MCP_CONCURRENT_CALLS: '32',
+} as const;
+const KEYS = { greedy: 'bench-key-of-the-greedy-0123456789', modest: 'bench-key-of-the-modest-0123456789' } as const;
 
 interface Samples {
   readonly many: number[];
@@ -32,7 +40,7 @@ interface Samples {
 const measureRound = async (greedy: McpClient, modest: McpClient, samples: Samples): Promise<void> => {
   const read = async (client: McpClient, into: number[]): Promise<void> => {
     try {
-      into.push(await timed(() => client.call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop', ...distinct() })));
+      into.push(await timed(() => client.call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop' })));
     } catch {
       samples.failed += 1;
     }
@@ -56,8 +64,14 @@ export const load: Measurement = {
   id: 'P8',
   async measure(scene) {
     const { slow, kubeconfig } = await startSlowCluster(scene.program);
-    const server = await startServer(scene.program, { args: ['--kubeconfig', kubeconfig], env: DEFAULTS });
-    const [greedy, modest] = [connectMcp(server.url), connectMcp(server.url)];
+    const config = join(scene.program.folder, 'two-callers.yaml');
+    const apiKeys = Object.entries(KEYS).map(([name, key]) => ({ name, key, scopes: ['read'] }));
+    await writeFile(config, stringify({ auth: { enabled: true, apiKeys } }));
+    const server = await startServer(scene.program, { args: ['--kubeconfig', kubeconfig, '--config', config], env: DEFAULTS });
+    const [greedy, modest] = [
+      connectMcp(server.url, '/mcp', { 'x-api-key': KEYS.greedy }),
+      connectMcp(server.url, '/mcp', { 'x-api-key': KEYS.modest }),
+    ];
     try {
       const samples: Samples = { many: [], few: [], failed: 0 };
       for (let round = 0; round < WARM_UP; round++) await measureRound(greedy, modest, { many: [], few: [], failed: 0 });

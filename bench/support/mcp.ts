@@ -48,7 +48,8 @@ export const toHeaders = (method: string, params: Fields = {}): Record<string, s
   ...(typeof params['name'] === 'string' ? { 'mcp-name': params['name'] } : {}),
 });
 
-export const connectMcp = (url: string, path = '/mcp'): McpClient => {
+/** @param path the endpoint @param headers sent with every request, such as an API key */
+export const connectMcp = (url: string, path = '/mcp', headers: Readonly<Record<string, string>> = {}): McpClient => {
   const agent = new Agent({ connections: 128, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
   let id = 0;
   const send: McpClient['send'] = async (method, params = {}) => {
@@ -56,7 +57,7 @@ export const connectMcp = (url: string, path = '/mcp'): McpClient => {
     const { statusCode, body } = await request(`${url}${path}`, {
       dispatcher: agent,
       method: 'POST',
-      headers: toHeaders(method, params),
+      headers: { ...toHeaders(method, params), ...headers },
       body: toRequest(method, params, id),
     });
     const text = await body.text();
@@ -81,11 +82,4 @@ export const connectMcp = (url: string, path = '/mcp'): McpClient => {
     },
     close: () => agent.destroy(),
   };
-};
-
-let different = 0;
-/** An argument that no two calls share and that changes nothing, so that no cached answer is ever measured. */
-export const distinct = (): { maxTokens: number } => {
-  different = (different + 1) % 15_000;
-  return { maxTokens: 4000 + different };
 };

@@ -21,6 +21,7 @@ Usage: ${NAME} [command] [flags]
   doctor    what is configured, reachable and allowed
   demo      an embedded cluster with an incident in it, and a walk through it
   secrets   make API keys, and hashes of keys and passwords
+  audit     the stored records of calls, and whether their chain is intact
   help      this text; "${NAME} <command> --help" tells more
 
 ${SETTINGS_HELP}`;

@@ -69,6 +69,8 @@ export interface ChangeRecord {
   readonly at: string;
   readonly summary: string;
   readonly targets: readonly ChangeTarget[];
+  /** The same objects as the plan saw them, with their versions before. */
+  readonly before?: readonly ChangeTarget[];
   /** What the inverse needs; kept by the server, never shown. */
   readonly undo?: unknown;
   readonly undoUntil?: string;
@@ -170,7 +172,13 @@ export const change = <Client, Input extends Shape, State, Undo>(
   const execute = async (plan: Plan<State>, wait: number, client: Client, ctx: CallContext): Promise<Answer> => {
     const applied = await definition.apply(plan, client, ctx);
     const record = port(ctx).record(
-      { tool: name, summary: applied.summary, targets: applied.targets, ...(applied.undo === undefined ? {} : { undo: applied.undo }) },
+      {
+        tool: name,
+        summary: applied.summary,
+        targets: applied.targets,
+        before: plan.targets,
+        ...(applied.undo === undefined ? {} : { undo: applied.undo }),
+      },
       ctx,
     );
     if (applied.notDone !== undefined && applied.notDone.length > 0) {

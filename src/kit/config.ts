@@ -2,9 +2,15 @@
 
 import { z } from 'zod';
 
-/** A key with its environment variable and its description. */
+/** `.meta()` would copy the schema: with hundreds of keys, a start that only lists tools would pay for all the copies. */
+const note = <Schema extends z.ZodType>(schema: Schema, meta: z.core.GlobalMeta): Schema => {
+  z.globalRegistry.add(schema, meta);
+  return schema;
+};
+
+/** A key with its environment variable and its description. The schema must be its own, not one that another key uses too. */
 export const described = <Schema extends z.ZodType>(schema: Schema, env: string, description: string): Schema =>
-  schema.meta({ env, description });
+  note(schema, { env, description });
 
 /** A group of keys; an absent group has all its defaults. */
 export const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
@@ -19,4 +25,4 @@ export const names = (env: string, description: string) => described(z.array(z.s
  * A secret value, or a reference to one (`file:/path`, `kubernetes:namespace/name/key`, `vault:path#field`).
  * It is masked wherever it reappears and printed by nothing. `<env>_FILE` names a file that holds it.
  */
-export const secret = (env: string, description: string) => z.string().min(1).optional().meta({ env, description, secret: true });
+export const secret = (env: string, description: string) => note(z.string().min(1).optional(), { env, description, secret: true });

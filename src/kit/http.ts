@@ -11,6 +11,8 @@ export interface HttpExchange {
   readonly route: string | undefined;
   readonly requestId: string;
   readonly caller: Caller;
+  /** Filled on the way in, read on the way out: what the steps outside of authentication cannot know before. */
+  readonly known: { principal?: string };
   /** The client's address: the peer of the socket, or what a trusted proxy says. */
   readonly address: string;
   /** The sockets beneath: bodies are read from them, and legacy SSE writes to them. */

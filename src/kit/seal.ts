@@ -2,6 +2,8 @@
 
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 
+import { onFirstUse } from './once.ts';
+
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
@@ -26,7 +28,7 @@ export const createSealer = (key: string | Uint8Array): Sealer => {
     keys.set(purpose, known);
     return known;
   };
-  const fingerprintKey = derive('fingerprint');
+  const fingerprintKey = onFirstUse(() => derive('fingerprint'));
   return {
     seal(purpose, binding, value, expires) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -48,6 +50,6 @@ export const createSealer = (key: string | Uint8Array): Sealer => {
         return { refused: 'invalid' };
       }
     },
-    fingerprint: (value) => createHmac('sha256', fingerprintKey).update(value).digest('hex').slice(0, 16),
+    fingerprint: (value) => createHmac('sha256', fingerprintKey()).update(value).digest('hex').slice(0, 16),
   };
 };

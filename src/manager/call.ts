@@ -14,9 +14,9 @@ import type { Tracing } from '../kit/trace.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Manager } from './manager.ts';
-import { toOutcome } from './outcome.ts';
 import type { Selection } from './profiles.ts';
 import { admit } from './steps/admit.ts';
+import { type AuditStepDeps, audit } from './steps/audit.ts';
 import { budget } from './steps/budget.ts';
 import { type CacheDeps, cache } from './steps/cache.ts';
 import { deadline } from './steps/deadline.ts';
@@ -41,6 +41,8 @@ export interface CallRequest {
   readonly progress?: (update: ProgressUpdate) => void;
   readonly ask?: (question: Question) => Promise<QuestionAnswer>;
   readonly protocol?: unknown;
+  /** What was asked for, where that was no tool: it is recorded instead of the arguments. */
+  readonly origin?: { readonly action: 'resources/read'; readonly input: unknown };
 }
 
 interface Owned {
@@ -90,6 +92,8 @@ export interface CallDeps {
   readonly metrics: Metrics;
   /** Absent = no traces: no step is wrapped. */
   readonly tracing?: Tracing | undefined;
+  /** Absent when the audit log is off. */
+  readonly audit?: AuditStepDeps;
 }
 
 export interface CallEngine {
@@ -104,25 +108,53 @@ export interface CallEngine {
 }
 
 /** The ordered list: first in, last out. Budgeted answers leave at the top, raw ones come from the bottom. */
-const outerSteps = (deps: CallDeps): Step<Call, FinalAnswer>[] => {
+type Steps<Result> = Readonly<Record<string, Step<Call, Result>>>;
+
+/** Those that see every call, also of tools that do not exist or are hidden. */
+const observingSteps = (deps: CallDeps): Steps<FinalAnswer> => ({
+  ...(deps.audit === undefined ? {} : { audit: audit(deps.audit) }),
+  log: logCall(deps),
+  metrics: metrics(deps.metrics),
+});
+const outerSteps = (deps: CallDeps): Steps<FinalAnswer> => {
   const waiting = deps.metrics.families.mcp_queue_depth.labels('calls');
-  return withTraces(deps.tracing, {
-    log: logCall(deps),
-    metrics: metrics(deps.metrics),
+  return {
+    ...observingSteps(deps),
     permit: permit(deps.policy),
     deadline: deadline(deps.limits, deps.stopping),
     admit: admit({ ...deps.limits, onWaiting: (count) => waiting.set(count) }),
-  });
+  };
 };
-const innerSteps = (deps: CallDeps): Step<Call, Answer>[] =>
-  toSteps(deps.tracing, { ...(deps.cache === undefined ? {} : { cache: cache(deps.cache) }), redact: redact(deps.mask) });
+const innerSteps = (deps: CallDeps): Steps<Answer> => ({
+  ...(deps.cache === undefined ? {} : { cache: cache(deps.cache) }),
+  redact: redact(deps.mask),
+});
 
 /** The steps in their order; with tracing on, each in a span of its own. */
-const toSteps = <Result>(tracing: Tracing | undefined, steps: Readonly<Record<string, Step<Call, Result>>>): Step<Call, Result>[] =>
+const toList = <Result>({ tracing }: CallDeps, steps: Steps<Result>): Step<Call, Result>[] =>
   Object.entries(steps).map(([name, step]) => (tracing === undefined ? step : traced(tracing, name, step)));
 
-const withTraces = (tracing: Tracing | undefined, steps: Readonly<Record<string, Step<Call, FinalAnswer>>>): Step<Call, FinalAnswer>[] =>
-  tracing === undefined ? Object.values(steps) : [trace(tracing), ...toSteps(tracing, steps)];
+/** Below the span of the whole call. */
+const withTrace = (deps: CallDeps, steps: Steps<FinalAnswer>): Step<Call, FinalAnswer>[] => [
+  ...(deps.tracing === undefined ? [] : [trace(deps.tracing)]),
+  ...toList(deps, steps),
+];
+
+const UNKNOWN_TOOL: ToolInfo = {
+  name: 'other',
+  title: 'Unknown',
+  description: '',
+  effect: 'read',
+  hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input: {},
+  output: {},
+  cacheForMs: 0,
+  task: false,
+};
+
+/** Arguments that were refused, as they came. */
+const toRawArguments = (args: unknown): Readonly<Record<string, unknown>> =>
+  typeof args === 'object' && args !== null && !Array.isArray(args) ? (args as Readonly<Record<string, unknown>>) : { value: args };
 
 const openCursor = (request: CallRequest, args: Readonly<Record<string, unknown>>, binding: () => string, deps: CallDeps): unknown => {
   const token = args['cursor'];
@@ -152,14 +184,15 @@ const toCursorBinding = (request: CallRequest, args: Readonly<Record<string, unk
 
 /** Makes the one engine through which every call goes, stdio too. */
 export const createCallEngine = (deps: CallDeps): CallEngine => {
-  const execute = compose<Call, Answer>(innerSteps(deps), async ({ tool, service, args, ctx }) =>
+  const execute = compose<Call, Answer>(toList(deps, innerSteps(deps)), async ({ tool, service, args, ctx }) =>
     (await deps.manager.service(service)).callTool(tool.name, args, ctx),
   );
-  const outer = outerSteps(deps);
+  const outer = withTrace(deps, outerSteps(deps));
+  const observing = withTrace(deps, observingSteps(deps));
   const run = compose<Call, FinalAnswer>(outer, budget(deps.limits, execute));
   // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
-  const refuse = (error: AppError): ((call: Call) => Promise<FinalAnswer>) =>
-    compose<Call, FinalAnswer>(outer, () => Promise.reject(error));
+  const refuse = (error: unknown, call: Omit<Call, 'sealCursor'>, steps = outer): Promise<FinalAnswer> =>
+    compose<Call, FinalAnswer>(steps, () => Promise.reject(error))({ ...call, sealCursor: () => '' });
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
     const around = getAmbient();
@@ -181,16 +214,23 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
     };
   };
 
-  const find = (request: CallRequest): Owned => {
+  const find = (request: CallRequest): Owned | AppError => {
     const tool = request.selection.tools.find(({ name }) => name === request.tool);
     const service = deps.manager.ownerOf(request.tool);
     if (tool !== undefined && service !== undefined) return { tool, service };
     const hidden = request.selection.hidden.get(request.tool);
     if (hidden !== undefined)
-      throw new AppError('FORBIDDEN', `${request.tool} is not offered: ${hidden.why}`, {
+      return new AppError('FORBIDDEN', `${request.tool} is not offered: ${hidden.why}`, {
         details: { by: hidden.by, missing: hidden.missing ?? request.tool },
       });
-    throw new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
+    return new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
+  };
+
+  /** A tool that is hidden keeps its name in logs and records; one that does not exist is called `other`, so that names stay few. */
+  const toUnoffered = ({ tool: name }: CallRequest): Owned => {
+    const service = deps.manager.ownerOf(name);
+    const known = deps.manager.catalogues.find((catalogue) => catalogue.name === service)?.tools.find((tool) => tool.name === name);
+    return service === undefined || known === undefined ? { service: 'other', tool: UNKNOWN_TOOL } : { service, tool: known };
   };
 
   const prepare = async (request: CallRequest, { tool, service }: Owned): Promise<Call> => {
@@ -210,33 +250,22 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
 
   /** A tool asking another: same rights and redaction, no second log line, no cutting. */
   const callInner = async (request: CallRequest): Promise<Answer> => {
-    const call = await prepare(request, find(request));
+    const owned = find(request);
+    if (owned instanceof AppError) throw owned;
+    const call = await prepare(request, owned);
     const use = { tool: call.tool.name, service: call.service, effect: call.tool.effect };
     return withAmbient({ permit: toPermit(deps.policy(), request.caller, use) }, () => execute(call));
   };
 
-  /** Names that are unknown or not offered have no tool to walk the steps with; they count all the same. */
-  const findCounted = (request: CallRequest): Owned => {
-    try {
-      return find(request);
-    } catch (thrown) {
-      const { error, status } = toOutcome(thrown);
-      const service = deps.manager.ownerOf(request.tool);
-      const tool = service === undefined ? 'other' : request.tool;
-      deps.metrics.call(service ?? 'other', tool, { status, ms: 0, ...(error === undefined ? {} : { code: error.code }) });
-      deps.logger.info({ service: service ?? 'other', tool, duration_ms: 0, status, error_code: error?.code }, 'tool call');
-      throw thrown;
-    }
-  };
-
   const answer = async (request: CallRequest): Promise<FinalAnswer> => {
-    const owned = findCounted(request);
-    const prepared = await prepare(request, owned).catch((thrown: unknown) => {
-      if (thrown instanceof AppError) return thrown;
-      throw thrown;
-    });
-    if (!(prepared instanceof AppError)) return run(prepared);
-    return refuse(prepared)({ request, ...owned, args: {}, ctx: toContext(request), sealCursor: () => '' });
+    const owned = find(request);
+    if (owned instanceof AppError) {
+      const { tool, service } = toUnoffered(request);
+      return refuse(owned, { request, tool, service, args: toRawArguments(request.args), ctx: toContext(request) }, observing);
+    }
+    const prepared = await prepare(request, owned).catch((refused: unknown) => ({ refused }));
+    if (!('refused' in prepared)) return run(prepared);
+    return refuse(prepared.refused, { request, ...owned, args: toRawArguments(request.args), ctx: toContext(request) });
   };
 
   return {

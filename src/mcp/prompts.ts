@@ -2,26 +2,42 @@
 
 import { type GetPromptResult, ProtocolError } from '@modelcontextprotocol/server';
 import type { Prompt } from '../kit/service.ts';
-import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
+import { type Exchange, INVALID_PARAMS, toAuditFacts, toProtocol } from './server.ts';
 
 const MAX_ARGUMENT_CHARS = 2000;
 
-const findPrompt = async ({ surface, deps }: Exchange, name: string): Promise<Prompt | undefined> => {
+interface Owned {
+  readonly prompt: Prompt;
+  readonly service: string;
+}
+
+const findPrompt = async ({ surface, deps }: Exchange, name: string): Promise<Owned | undefined> => {
   for (const catalogue of deps.manager.catalogues) {
     const known = catalogue.prompts.find((prompt) => prompt.name === name || prompt.aliases?.includes(name) === true);
     if (known === undefined) continue;
     if (!surface.tables.prompts.items.some((prompt) => prompt.name === known.name)) return undefined;
-    return (await deps.manager.service(catalogue.name)).parts.prompts.find((prompt) => prompt.name === known.name);
+    const prompt = (await deps.manager.service(catalogue.name)).parts.prompts.find((item) => item.name === known.name);
+    return prompt === undefined ? undefined : { prompt, service: catalogue.name };
   }
   return undefined;
 };
 
+interface PromptRequest {
+  readonly name: string;
+  readonly arguments?: Readonly<Record<string, string>> | undefined;
+}
+
 /** The text of a prompt; old names of merged prompts answer too. */
-export const getPrompt = async (
-  exchange: Exchange,
-  params: { name: string; arguments?: Readonly<Record<string, string>> | undefined },
-): Promise<GetPromptResult> => {
-  const prompt = await findPrompt(exchange, params.name);
+export const getPrompt = async (exchange: Exchange, params: PromptRequest): Promise<GetPromptResult> => {
+  const owned = await findPrompt(exchange, params.name);
+  const { audit } = exchange.deps;
+  const render = async (): Promise<GetPromptResult> => renderPrompt(exchange, params, owned?.prompt);
+  if (audit === undefined) return render();
+  const name = { toolName: owned?.prompt.name ?? 'other', serviceName: owned?.service ?? '' };
+  return audit.observe(toAuditFacts(exchange, { action: 'prompts/get', ...name, input: params.arguments ?? {} }), render);
+};
+
+const renderPrompt = (exchange: Exchange, params: PromptRequest, prompt: Prompt | undefined): GetPromptResult => {
   if (prompt === undefined) throw new ProtocolError(INVALID_PARAMS, `Unknown prompt: ${params.name.slice(0, 80)}`);
   const given = Object.fromEntries(
     Object.entries(params.arguments ?? {}).map(([key, value]) => [key, String(value).slice(0, MAX_ARGUMENT_CHARS)]),

@@ -4,7 +4,7 @@ import { ProtocolError, type ReadResourceResult, UriTemplate } from '@modelconte
 import { toAppError } from '../kit/errors.ts';
 import type { FixedResource, ResourceTemplate } from '../kit/service.ts';
 import { toErrorText } from './result.ts';
-import { type Exchange, INVALID_PARAMS, toProtocol } from './server.ts';
+import { type Exchange, INVALID_PARAMS, toAuditFacts, toProtocol } from './server.ts';
 import { toTrace } from './trace.ts';
 
 interface Match {
@@ -49,8 +49,12 @@ const notFound = (uri: string): ProtocolError => new ProtocolError(INVALID_PARAM
 export const readResource = async (exchange: Exchange, uri: string): Promise<ReadResourceResult> => {
   const match = await findPart(exchange, uri);
   const { c, caller, surface, deps } = exchange;
+  const origin = { action: 'resources/read', input: { uri } } as const;
   if (match === undefined) {
     deps.metrics.request('resources/read', { status: 'error', ms: 0 });
+    await deps.audit?.observe(toAuditFacts(exchange, { ...origin, toolName: 'other', serviceName: '' }), () =>
+      Promise.reject(notFound(uri)),
+    );
     throw notFound(uri);
   }
   try {
@@ -61,6 +65,7 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
       selection: surface.selection,
       signal: c.mcpReq.signal,
       trace: toTrace(c),
+      origin,
       protocol: toProtocol(deps, c),
     });
     if (answer.raw !== undefined) return answer.raw as ReadResourceResult;

@@ -10,6 +10,8 @@ import {
   type ServerContext,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
+import { type AuditFacts, type AuditLog, toCallerFacts } from '../audit/index.ts';
+import { getAmbient } from '../kit/ambient.ts';
 import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
@@ -43,6 +45,8 @@ export interface McpDeps {
   readonly isPrivate: boolean;
   readonly report: (error: unknown, method: string) => void;
   readonly metrics: Metrics;
+  /** Absent when the audit log is off. */
+  readonly audit?: AuditLog;
 }
 
 /** What a handler needs of its request, whatever the method. */
@@ -78,6 +82,16 @@ export const toProtocol = ({ confirmations }: McpDeps, c: ServerContext): { c: S
   c,
   mint: (value) => confirmations.mint(value, c),
 });
+
+/** What the audit log keeps of an operation that is no tool call. */
+export const toAuditFacts = (
+  { c, caller }: Pick<Exchange, 'c' | 'caller'>,
+  operation: Pick<AuditFacts, 'action' | 'toolName' | 'serviceName' | 'input'>,
+): AuditFacts => {
+  const around = getAmbient();
+  const { traceId } = toTrace(c);
+  return { ...operation, ...toCallerFacts(caller), requestId: around.requestId ?? traceId, traceId };
+};
 
 const callTool = async (
   { c, caller, surface, deps, capabilities }: Exchange,
@@ -131,36 +145,52 @@ const guarded =
     }
   };
 
+/** Guarded, and recorded where lists and pings are. */
+const quiet = <Params extends object, Result>(deps: McpDeps, method: string, handle: (params: Params) => Result) => {
+  const { audit } = deps;
+  if (audit?.recordsLists !== true) return guarded<Params, Result>(deps, method, handle);
+  return guarded<Params, Result>(deps, method, (params, c) => {
+    const operation = { action: method, toolName: '', serviceName: '', input: params };
+    return audit.observe(toAuditFacts({ c, caller: deps.toCaller(c.http?.authInfo) }, operation), async () => handle(params));
+  });
+};
+
 const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void => {
   type Cursor = { cursor?: string | undefined };
   server.setRequestHandler(
     'tools/list',
-    guarded(deps, 'tools/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'tools/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.tools, cursor);
       return { tools: items, ...rest };
     }),
   );
   server.setRequestHandler(
     'prompts/list',
-    guarded(deps, 'prompts/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'prompts/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.prompts, cursor);
       return { prompts: items, ...rest };
     }),
   );
   server.setRequestHandler(
     'resources/list',
-    guarded(deps, 'resources/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'resources/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.resources, cursor);
       return { resources: items, ...rest };
     }),
   );
   server.setRequestHandler(
     'resources/templates/list',
-    guarded(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
+    quiet(deps, 'resources/templates/list', ({ cursor }: Cursor) => {
       const { items, ...rest } = pageOf(tables.templates, cursor);
       return { resourceTemplates: items, ...rest };
     }),
   );
+  // The library answers pings by itself; they are taken over only to be recorded.
+  if (deps.audit?.recordsLists === true)
+    server.setRequestHandler(
+      'ping',
+      quiet(deps, 'ping', () => ({})),
+    );
 };
 
 /** `live`: the instance serves a connection, not one request, and hears of changes itself. */
@@ -205,11 +235,12 @@ export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, dep
     server.setRequestHandler(
       'tools/call',
       guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
+        const call = exchange(c);
         if (!isKnown(surface, params.name)) {
-          deps.metrics.call('other', 'other', { status: 'error', ms: 0, code: 'INVALID_ARGUMENT' });
+          // An error of the protocol; the engine refuses it too, and so logs and records it.
+          await callTool(call, params.name, params.arguments);
           throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
         }
-        const call = exchange(c);
         const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
         return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
       }),

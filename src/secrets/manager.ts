@@ -4,6 +4,7 @@ import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:
 import type { Logger } from '../kit/context.ts';
 import { formatDuration } from '../kit/duration.ts';
 import { AppError, toAppError } from '../kit/errors.ts';
+import { onFirstUse } from '../kit/once.ts';
 import { createSealer } from '../kit/seal.ts';
 import type { SecretSource } from '../kit/secret.ts';
 import { readSecretFile, signFile } from './file.ts';
@@ -110,10 +111,10 @@ export const createSecretManager = ({
   overlapSec,
   warnBeforeSec,
 }: SecretManagerOptions): SecretManager => {
-  const sealer = createSealer(randomBytes(32));
+  const sealer = onFirstUse(() => createSealer(randomBytes(32)));
   // A key object is prepared once; bytes would be prepared with every request.
-  const digestKey = createSecretKey(randomBytes(32));
-  const digest = (candidate: string): Buffer => createHmac('sha256', digestKey).update(candidate).digest();
+  const digestKey = onFirstUse(() => createSecretKey(randomBytes(32)));
+  const digest = (candidate: string): Buffer => createHmac('sha256', digestKey()).update(candidate).digest();
   const entries = new Map<string, Entry>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -127,7 +128,7 @@ export const createSecretManager = ({
     const time = now();
     for (const version of entry.versions) version.until = Math.min(version.until, time + overlap * 1000);
     const version = {
-      sealed: sealer.seal('secret', entry.name, value, Number.MAX_SAFE_INTEGER),
+      sealed: sealer().seal('secret', entry.name, value, Number.MAX_SAFE_INTEGER),
       digest: digest(value),
       expires,
       until: Number.MAX_SAFE_INTEGER,
@@ -213,7 +214,7 @@ export const createSecretManager = ({
       throw new AppError('UNAUTHENTICATED', `The secret ${entry.name} has expired: put a new value in its place.`, {
         details: { setting: entry.name },
       });
-    const opened = sealer.open('secret', entry.name, newest.sealed, now());
+    const opened = sealer().open('secret', entry.name, newest.sealed, now());
     if ('value' in opened) return String(opened.value);
     throw new AppError('INTERNAL', `The secret ${entry.name} cannot be opened.`);
   };

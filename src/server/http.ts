@@ -83,6 +83,7 @@ const createFetch = ({
       route: entry === undefined ? undefined : path,
       requestId: '',
       caller: anonymous,
+      known: {},
       address: forwarding.toAddress(node.incoming.socket.remoteAddress ?? '', request.headers),
       node,
     };

@@ -14,6 +14,7 @@ import {
 import type { SSEServerTransport } from '@modelcontextprotocol/server-legacy/sse';
 import { AppError } from '../kit/errors.ts';
 import { type HttpExchange, toErrorResponse } from '../kit/http.ts';
+import { readParameters } from '../kit/query.ts';
 import type { ServerFactory } from '../mcp/server.ts';
 import { readBody } from './body.ts';
 import { checkJsonBounds, type JsonBounds } from './json-bounds.ts';
@@ -46,11 +47,11 @@ const INVALID_REQUEST = -32600;
 const toRpcError = (status: number, code: number, message: string): Response =>
   Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
 
-const toAuthInfo = ({ caller }: HttpExchange): AuthInfo => ({
+const toAuthInfo = ({ caller, address }: HttpExchange): AuthInfo => ({
   token: '',
   clientId: caller.id,
   scopes: [...caller.scopes],
-  extra: { caller },
+  extra: { caller: caller.address === undefined ? { ...caller, address } : caller },
 });
 
 /** Body as JSON, or the answer that refuses it. */
@@ -202,8 +203,8 @@ export const legacySse = (
     return RESPONSE_ALREADY_SENT;
   };
   const post: Handle = async (exchange) => {
-    const id = exchange.url.searchParams.get('sessionId');
-    if (id === null)
+    const { sessionId: id } = readParameters(exchange.url.searchParams, ['sessionId']);
+    if (id === undefined)
       return toErrorResponse(
         new AppError('INVALID_ARGUMENT', 'The query parameter sessionId is required.', { details: { argument: 'sessionId' } }),
       );

@@ -1,8 +1,10 @@
 // The HTTP middleware: one ordered list, first in, last out.
 
+import type { AuditLog } from '../audit/index.ts';
 import type { Step } from '../kit/compose.ts';
 import type { HttpExchange, Protection } from '../kit/http.ts';
 import type { Tracing } from '../kit/trace.ts';
+import { auditRefusals } from '../middleware/audit/index.ts';
 import { type Authentication, auth } from '../middleware/auth/index.ts';
 import { compress } from '../middleware/compress/index.ts';
 import { type MetricsOptions, metrics } from '../middleware/metrics/index.ts';
@@ -12,6 +14,8 @@ import { trace } from '../middleware/trace/index.ts';
 
 export interface PipelineOptions {
   readonly security: SecurityOptions;
+  /** Absent = refusals leave no record. */
+  readonly audit?: AuditLog | undefined;
   readonly observed: MetricsOptions & { readonly tracing: Tracing | undefined };
   /** Absent = everyone is the local caller. */
   readonly authentication?: Authentication | undefined;
@@ -23,11 +27,12 @@ export interface PipelineOptions {
 
 /** Built once per protection of the route table; unmatched paths run `open`. */
 export const httpPipeline = (options: PipelineOptions, protection: Protection): Step<HttpExchange, Response>[] => {
-  const { observed, authentication, rateLimit, compressionLevel } = options;
+  const { observed, audit, authentication, rateLimit, compressionLevel } = options;
   const always = [
     requestId(),
     ...(observed.tracing === undefined ? [] : [trace(observed.tracing)]),
     metrics(observed),
+    ...(audit === undefined ? [] : [auditRefusals(audit)]),
     security(options.security),
   ];
   if (protection === 'open') return always;

@@ -4,6 +4,7 @@ import type { Mode } from '../config/server.ts';
 import { AppError } from '../kit/errors.ts';
 import { type Protection, toErrorResponse } from '../kit/http.ts';
 import type { ServerFactory } from '../mcp/server.ts';
+import type { AuditHandlers } from './audit-routes.ts';
 import {
   type Family,
   type FamilyOptions,
@@ -34,6 +35,8 @@ export interface RoutesOptions extends Omit<FamilyOptions, 'factory'> {
   readonly oauth?: { readonly resource: (path: string) => Handle; readonly authorizationServer: Handle } | undefined;
   /** `/metrics`; absent when it has a listener of its own. */
   readonly metrics: Handle | undefined;
+  /** Absent when records are not served. */
+  readonly audit?: AuditHandlers;
 }
 
 export interface RouteEntry {
@@ -82,7 +85,7 @@ const profileRoute = (options: RoutesOptions, make: (factory: ServerFactory) => 
   };
 };
 
-const statusRoutes = ({ isReady, health, metrics }: RoutesOptions): [string, Route, Protection][] => {
+const statusRoutes = ({ isReady, health, metrics, audit }: RoutesOptions): [string, Route, Protection][] => {
   const healthy = async (): Promise<Response> => Response.json({ status: 'healthy' });
   const ready = async (): Promise<Response> =>
     Response.json({ status: isReady() ? 'ready' : 'not ready' }, { status: isReady() ? 200 : 503 });
@@ -91,6 +94,12 @@ const statusRoutes = ({ isReady, health, metrics }: RoutesOptions): [string, Rou
     ['/ready', { GET: ready, HEAD: ready }, 'open'],
     ['/health/detailed', { GET: async ({ request }) => Response.json(await health(request.signal)) }, 'auth'],
     ...(metrics === undefined ? [] : [['/metrics', { GET: metrics, HEAD: metrics }, 'auth'] as [string, Route, Protection]]),
+    ...(audit === undefined
+      ? []
+      : ([
+          ['/api/audit/logs', { GET: audit.logs }, 'admin'],
+          ['/api/audit/stats', { GET: audit.stats }, 'admin'],
+        ] satisfies [string, Route, Protection][])),
   ];
 };
 

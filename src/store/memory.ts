@@ -1,6 +1,7 @@
 // The store of one process. Bounded: what was used least goes first, so that a flood of forged keys does not grow it.
 
 import { LRUCache } from 'lru-cache';
+import { onFirstUse } from '../kit/once.ts';
 import { type Store, takeFrom } from './store.ts';
 
 const MAX_KEYS = 100_000;
@@ -13,34 +14,38 @@ interface Counter {
 
 /** @param now milliseconds */
 export const createMemoryStore = (now: () => number = Date.now): Store => {
-  const buckets = new LRUCache<string, { fullAt: number }>({ max: MAX_KEYS });
-  const counters = new LRUCache<string, Counter>({ max: MAX_KEYS });
-  const values = new LRUCache<string, { readonly value: string; readonly endsAt: number }>({
-    maxSize: MAX_BYTES,
-    sizeCalculation: ({ value }, key) => value.length + key.length + 1,
-  });
+  // Their tables are large: a start that needs none makes none.
+  const buckets = onFirstUse(() => new LRUCache<string, { fullAt: number }>({ max: MAX_KEYS }));
+  const counters = onFirstUse(() => new LRUCache<string, Counter>({ max: MAX_KEYS }));
+  const values = onFirstUse(
+    () =>
+      new LRUCache<string, { readonly value: string; readonly endsAt: number }>({
+        maxSize: MAX_BYTES,
+        sizeCalculation: ({ value }, key) => value.length + key.length + 1,
+      }),
+  );
   const listeners = new Map<string, Set<(message: string) => void>>();
   return {
     async take(key, bucket) {
-      const state = buckets.get(key) ?? { fullAt: 0 };
+      const state = buckets().get(key) ?? { fullAt: 0 };
       const taken = takeFrom(state.fullAt, now(), bucket);
       state.fullAt = taken.fullAt;
-      buckets.set(key, state);
+      buckets().set(key, state);
       return taken;
     },
     async increment(key, ttlMs) {
-      const known = counters.get(key);
+      const known = counters().get(key);
       const counter = known === undefined || known.endsAt <= now() ? { count: 0, endsAt: now() + ttlMs } : known;
       counter.count += 1;
-      counters.set(key, counter);
+      counters().set(key, counter);
       return counter.count;
     },
     async get(key) {
-      const found = values.get(key);
+      const found = values().get(key);
       return found === undefined || found.endsAt <= now() ? undefined : found.value;
     },
     async set(key, value, ttlMs) {
-      values.set(key, { value, endsAt: now() + ttlMs });
+      values().set(key, { value, endsAt: now() + ttlMs });
     },
     async publish(channel, message) {
       for (const listener of listeners.get(channel) ?? []) listener(message);

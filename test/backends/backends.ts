@@ -4,11 +4,17 @@ import { kubernetes } from './kubernetes/index.ts';
 import { kubernetesMirror } from './kubernetes/mirror.ts';
 import { collector } from './observability/collector.ts';
 import { prometheus } from './observability/prometheus.ts';
+import { postgres } from './postgres.ts';
+import { redis } from './redis.ts';
 
-export const BACKENDS = { kubernetes, 'kubernetes-mirror': kubernetesMirror, collector, prometheus } as const satisfies Record<
-  string,
-  Backend
->;
+export const BACKENDS = {
+  kubernetes,
+  'kubernetes-mirror': kubernetesMirror,
+  collector,
+  prometheus,
+  postgres,
+  redis,
+} as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof BACKENDS;
 

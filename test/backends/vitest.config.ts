@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     root: join(import.meta.dirname, '../..'),
     include: names.flatMap((name) => [`test/backends/**/${name}.real.test.ts`, `test/contract/**/${name}.real.test.ts`]),
+    globalSetup: ['test/support/build.ts'],
     passWithNoTests: false,
     testTimeout: 90_000,
     hookTimeout: 180_000,

@@ -124,6 +124,9 @@ export default defineService<{ greeting: string }, Notes>({
     }),
     setText,
   ],
-  connect: () => backend,
+  connect: () => {
+    if (backend.notes.size === 0) resetNotes();
+    return backend;
+  },
   ping: async () => ({ state: 'up' }),
 });

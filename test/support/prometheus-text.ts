@@ -64,4 +64,5 @@ export class Scrape {
   }
 }
 
-export const scrape = async (url: string): Promise<Scrape> => new Scrape(await (await fetch(url)).text());
+export const scrape = async (url: string, headers: Readonly<Record<string, string>> = {}): Promise<Scrape> =>
+  new Scrape(await (await fetch(url, { headers })).text());

@@ -47,6 +47,7 @@ const build = async (needs?: 'admin') => {
       requestId: 'r',
       caller: { id: 'anonymous', groups: [], scopes: [] },
       address,
+      known: {},
       node,
     });
   };

@@ -96,6 +96,7 @@ export const auth =
     }
     if (isRefusal(verified)) return unauthenticated(verified);
     const { caller } = verified;
+    exchange.known.principal = caller.id;
     if (needs !== undefined && !hasScope(caller, needs)) {
       const message = `This caller lacks the scope ${needs}.`;
       const headers =

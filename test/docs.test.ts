@@ -1,0 +1,71 @@
+// What the pages for users say is what the program does.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadSettings } from '../src/app.ts';
+import catalogue from '../src/generated/catalogue.json' with { type: 'json' };
+import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
+import { formatDuration } from '../src/kit/duration.ts';
+import { createPolicy } from '../src/policy/policy.ts';
+
+const read = (path: string): string => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8');
+
+describe('the README', () => {
+  it('tells what is on by default', async () => {
+    const { config } = await loadSettings({ env: {} });
+    const [, table = ''] = /## What is on by default\n\n([^#]*)/.exec(read('README.md')) ?? [];
+    const rows = Object.fromEntries(
+      table.split('\n').flatMap((line) => {
+        const [, name, byDefault] = line.split('|').map((cell) => cell.trim());
+        return name === undefined || byDefault === undefined || name === '' || name === '---' ? [] : [[name, byDefault]];
+      }),
+    );
+    const limit = config.ratelimit;
+    expect(rows).toMatchObject({
+      listening: config.server.addr.startsWith('127.0.0.1:') ? 'stdio only; over HTTP loopback only' : '',
+      'authentication over HTTP': config.auth.enabled ? 'on' : 'off on loopback',
+      effects: config.security.allowWrites || config.security.allowDestructive ? '' : 'read',
+      policy: config.security.policy === undefined ? 'none: the switches decide' : '',
+      audit: `${config.audit.enabled ? 'on' : 'off'}, in ${config.audit.storage}`,
+      'rate limit': limit.enabled ? `${limit.requests_per_second} a second after ${limit.burst} at once` : 'off',
+      'calls of one caller at once': String(config.limits.concurrentCalls),
+      'cache of reads': `${config.cache.enabled ? 'on' : 'off'}, 2 s to 10 min by tool`,
+      compression: `${config.performance.compression_enabled ? 'on' : 'off'}, from 1 KiB`,
+      'traces and metrics over OTLP': config.otel.enabled ? 'on' : 'off',
+      logs: `${config.logging.json ? 'JSON' : 'text'} to stderr, level ${config.logging.level}, no arguments`,
+      'size of an answer': `${config.output.maxTokens.toLocaleString('en')} tokens, at most ${config.output.maxTokensCeiling.toLocaleString('en')}`,
+      'deadline of a call': `${config.timeouts.callSec} s; tools that wait: their time, at most ${config.timeouts.maxCallSec / 60} min`,
+    });
+  });
+});
+
+describe('the page of limits and cache', () => {
+  it('lists every tool whose answers are kept, and how long (SEED-PERF-02)', () => {
+    const told = Object.fromEntries(
+      [...read('docs/limits-and-cache.md').matchAll(/^\| (`kubernetes_[^|]*) \| ([^|]*) \|$/gm)].flatMap(([, names = '', time = '']) =>
+        names.split(', ').map((name) => [name.replaceAll('`', ''), time.replace(' min', 'm').replace(' s', 's')]),
+      ),
+    );
+    const services = catalogue as unknown as readonly ServiceCatalogue[];
+    const real = services.flatMap(({ tools }) => tools).filter(({ cacheForMs }) => cacheForMs > 0);
+    expect(told).toEqual(Object.fromEntries(real.map(({ name, cacheForMs }) => [name, formatDuration(cacheForMs)])));
+  });
+});
+
+describe('the page of policies', () => {
+  it('shows a policy that can be used', async () => {
+    const [, text = ''] = /```yaml\n([\s\S]*?)```/.exec(read('docs/policy.md')) ?? [];
+    const { security } = parse(text) as { security: Record<string, unknown> };
+    const { config } = await loadSettings({
+      env: {},
+      flags: Object.fromEntries(Object.entries(security).map(([key, value]) => [`security.${key}`, value])),
+    });
+    const policy = createPolicy(config.security.policy);
+    const use = { tool: 'kubernetes_scale_workload', service: 'kubernetes', effect: 'write' } as const;
+    const sre = { id: 'x', groups: ['sre'], scopes: ['all'] };
+    expect(policy.decide(sre, use, { cluster: 'dev', namespace: 'shop', kind: ['deployments'], change: true }).allowed).toBe(true);
+    expect(policy.decide(sre, use, { cluster: 'prod-1', namespace: 'shop', kind: ['deployments'], change: true }).rule).toBe('freeze');
+  });
+});
