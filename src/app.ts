@@ -241,6 +241,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
+    mask: redactor.mask,
     report,
     metrics,
     ...(audit === undefined ? {} : { audit }),

@@ -75,6 +75,7 @@ export const kubernetes = defineService({
       env,
       now,
       logger,
+      learnSecret: (value) => learnSecret(value, { own: true }),
       onCall: ({ api, status, ms }) => onUpstreamCall?.({ service: 'kubernetes', api, status: String(status), ms }),
     }),
     fingerprint,
