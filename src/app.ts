@@ -138,7 +138,9 @@ const LAST_WORDS_MS = 1000;
 export const createApp = async (settings: Settings, overrides: { now?: () => number; log?: (line: string) => void } = {}): Promise<App> => {
   const { config, env } = settings;
   const now = overrides.now ?? Date.now;
-  const redactor = createRedactor();
+  const redactor = createRedactor({
+    onFull: () => logger.warn({}, 'more secret values than can be remembered: the oldest are forgotten and masked no longer'),
+  });
   const logger = createLogger({
     ...config.logging,
     mask: redactor.mask,
@@ -150,7 +152,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const secrets = createSecrets(config.secrets, {
     now,
     logger,
-    learn: redactor.learn,
+    learn: (value) => redactor.learn(value, { own: true }),
     // Only a reference into the cluster loads the client library.
     kubernetes: async (reference, signal) =>
       (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
@@ -169,6 +171,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     env,
     fingerprint: sealer.fingerprint,
     learnSecret: redactor.learn,
+    maskLines: redactor.maskLines,
     notify,
     secret: secrets.define,
     onUpstreamCall: metrics.upstream,
@@ -242,6 +245,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
     isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
+    mask: redactor.mask,
     report,
     metrics,
     ...(audit === undefined ? {} : { audit }),

@@ -90,21 +90,14 @@ export const cleanEnvironment = (env: Readonly<Record<string, string>> = {}): Re
   ...env,
 });
 
-<<<<<<< HEAD
 /** Limits stay on, raised so far that their cost is measured and not their effect. Nothing of a cluster is kept: only P10 measures the cache. */
-=======
-/** Limits stay on, raised so far that their cost is measured and not their effect. */
->>>>>>> attack
 export const RAISED_LIMITS = {
   MCP_K8S_QPS: '10000',
   MCP_K8S_BURST: '100000',
   MCP_RATELIMIT_REQUESTS_PER_SECOND: '1000000',
   MCP_RATELIMIT_BURST: '1000000',
-<<<<<<< HEAD
   MCP_CONCURRENT_CALLS: '10000',
   MCP_K8S_CACHE_TTL: '0',
-=======
->>>>>>> attack
 } as const;
 
 /** A program with pipes; it is killed with this process at the latest. */

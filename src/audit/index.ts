@@ -23,7 +23,7 @@ export interface AuditDeps {
   /** Masks secret values that the server knows. */
   readonly mask: (text: string) => string;
   /** Tells the redactor about secrets of this section. */
-  readonly learnSecret?: (value: string) => void;
+  readonly learnSecret?: (value: string, options?: { readonly own?: boolean }) => void;
   /** Whether this server can change anything; without a disk that is worth a warning. */
   readonly offersChanges?: boolean;
   readonly encoders?: EncoderPool;
@@ -130,7 +130,8 @@ const warn = ({ level, storage }: AuditConfig, { logger, offersChanges }: AuditD
 /** Opens the configured storages. A storage that cannot be opened is an error. */
 export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<AuditLog> => {
   const { logger, now, random = Math.random, count = () => {}, encoders = new EncoderPool() } = deps;
-  for (const value of [config.database.connectionString, config.alerts.webhookURL]) if (value !== undefined) deps.learnSecret?.(value);
+  for (const value of [config.database.connectionString, config.alerts.webhookURL])
+    if (value !== undefined) deps.learnSecret?.(value, { own: true });
   warn(config, deps);
   const alerts = createAlertsOf(config, deps);
   const storages = await openStorages(config, { logger, now, encoders });
@@ -175,8 +176,15 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
     const isRecorded = isAlwaysRecorded(config, facts.effect, random);
     const userId = toName(facts.userId);
     const toolName = toName(facts.toolName);
-    const { serviceName } = facts;
-    const known = userId === facts.userId && toolName === facts.toolName ? facts : { ...facts, userId, toolName };
+    const { serviceName, cluster, namespace } = facts;
+    const known = {
+      ...facts,
+      userId,
+      toolName,
+      // Words of the caller, as they came.
+      ...(cluster === undefined ? {} : { cluster: deps.mask(cluster) }),
+      ...(namespace === undefined ? {} : { namespace: deps.mask(namespace) }),
+    };
     const shared = toSharedFields(record, new Date(at).toISOString(), known, toInput(facts.input));
     const line = { record, at, userId, serviceName, toolName };
     const start = (): boolean => append(toStartedBody(shared, known), { ...line, phase: 'started', status: 'started' }, false);
@@ -188,9 +196,9 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
     return {
       ready: toReady(),
       end(outcome) {
-        if (outcome.status === 'failure') alerts?.failed({ toolName, error: outcome.error });
         if (!isRecorded && outcome.status === 'success') return undefined;
         const told = outcome.error === undefined ? outcome : { ...outcome, error: deps.mask(outcome.error) };
+        if (outcome.status === 'failure') alerts?.failed({ toolName, error: told.error });
         isStarted ||= start();
         const durationMs = Math.round((performance.now() - began) * 1000) / 1000;
         const completed = toCompletedBody(shared, known, told, durationMs);

@@ -23,6 +23,7 @@ const SILENT: ServiceDeps = {
   env: {},
   fingerprint: () => '',
   learnSecret: () => {},
+  maskLines: (lines) => [...lines],
   notify: { listChanged: () => {}, resourceUpdated: () => {} },
   secret: (name) => ({ name, current: async () => '', onChange: () => () => {} }),
 };

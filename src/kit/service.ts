@@ -33,8 +33,10 @@ export interface ServiceDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Keyed fingerprint of a secret value, so that two can be compared. */
   readonly fingerprint: (value: string) => string;
-  /** Tells the redactor about a secret value that was seen; it is masked wherever it reappears. */
-  readonly learnSecret: (value: string) => void;
+  /** Tells the redactor about a secret value that was seen; it is masked wherever it reappears. `own`: a login of this server, never forgotten for others. */
+  readonly learnSecret: (value: string, options?: { readonly own?: boolean }) => void;
+  /** Masks known secret values in neighbouring lines of one text, also those that are split over two. Answers are masked anyway: this is for text that is searched, counted or cut before. */
+  readonly maskLines: (lines: readonly string[]) => string[];
   readonly notify: Notify;
   /**
    * A secret of the configuration by its key (`grafana.apiKey`): a value, or a reference that is followed. Read it with every request, so that

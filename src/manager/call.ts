@@ -23,7 +23,7 @@ import { deadline } from './steps/deadline.ts';
 import { logCall } from './steps/log-call.ts';
 import { metrics } from './steps/metrics.ts';
 import { permit, toPermit } from './steps/permit.ts';
-import { redact } from './steps/redact.ts';
+import { maskError, redact } from './steps/redact.ts';
 import { trace, traced } from './steps/trace.ts';
 
 const CURSOR_LIFE_MS = 15 * 60_000;
@@ -196,7 +196,7 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
   const run = compose<Call, FinalAnswer>(outer, budget(deps.limits, execute));
   // Refused arguments pass the outer steps too, so that they are logged and counted like any other failure.
   const refuse = (error: unknown, call: Omit<Call, 'sealCursor'>, steps = outer): Promise<FinalAnswer> =>
-    compose<Call, FinalAnswer>(steps, () => Promise.reject(error))({ ...call, sealCursor: () => '' });
+    compose<Call, FinalAnswer>(steps, () => Promise.reject(maskError(error, deps.mask)))({ ...call, sealCursor: () => '' });
 
   const toContext = (request: Omit<CallRequest, 'tool' | 'args'>, cursor?: unknown): CallContext => {
     const around = getAmbient();
@@ -227,7 +227,7 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
       return new AppError('FORBIDDEN', `${request.tool} is not offered: ${hidden.why}`, {
         details: { by: hidden.by, missing: hidden.missing ?? request.tool },
       });
-    return new AppError('INVALID_ARGUMENT', `Unknown tool: ${request.tool.slice(0, 80)}`, { details: { argument: 'name' } });
+    return new AppError('INVALID_ARGUMENT', `Unknown tool: ${deps.mask(request.tool).slice(0, 80)}`, { details: { argument: 'name' } });
   };
 
   /** A tool that is hidden keeps its name in logs and records; one that does not exist is called `other`, so that names stay few. */

@@ -38,7 +38,7 @@ export const getPrompt = async (exchange: Exchange, params: PromptRequest): Prom
 };
 
 const renderPrompt = (exchange: Exchange, params: PromptRequest, prompt: Prompt | undefined): GetPromptResult => {
-  if (prompt === undefined) throw new ProtocolError(INVALID_PARAMS, `Unknown prompt: ${params.name.slice(0, 80)}`);
+  if (prompt === undefined) throw new ProtocolError(INVALID_PARAMS, `Unknown prompt: ${exchange.deps.mask(params.name).slice(0, 80)}`);
   const given = Object.fromEntries(
     Object.entries(params.arguments ?? {}).map(([key, value]) => [key, String(value).slice(0, MAX_ARGUMENT_CHARS)]),
   );

@@ -4,7 +4,7 @@ import { ProtocolError, type ReadResourceResult, UriTemplate } from '@modelconte
 import { toAppError } from '../kit/errors.ts';
 import type { FixedResource, ResourceTemplate } from '../kit/service.ts';
 import { toErrorText } from './result.ts';
-import { type Exchange, INVALID_PARAMS, toAuditFacts, toProtocol } from './server.ts';
+import { type Exchange, INVALID_PARAMS, type McpDeps, toAuditFacts, toProtocol } from './server.ts';
 import { toTrace } from './trace.ts';
 
 interface Match {
@@ -43,7 +43,8 @@ const findPart = async ({ surface, deps }: Exchange, uri: string): Promise<Match
   return undefined;
 };
 
-const notFound = (uri: string): ProtocolError => new ProtocolError(INVALID_PARAMS, 'Resource not found', { uri: uri.slice(0, 500) });
+const notFound = (uri: string, { mask }: McpDeps): ProtocolError =>
+  new ProtocolError(INVALID_PARAMS, 'Resource not found', { uri: mask(uri).slice(0, 500) });
 
 /** Reads one resource. Unknown URIs and failed calls are -32602 with the words of the tool. */
 export const readResource = async (exchange: Exchange, uri: string): Promise<ReadResourceResult> => {
@@ -53,9 +54,9 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
   if (match === undefined) {
     deps.metrics.request('resources/read', { status: 'error', ms: 0 });
     await deps.audit?.observe(toAuditFacts(exchange, { ...origin, toolName: 'other', serviceName: '' }), () =>
-      Promise.reject(notFound(uri)),
+      Promise.reject(notFound(uri, deps)),
     );
-    throw notFound(uri);
+    throw notFound(uri, deps);
   }
   try {
     const answer = await deps.calls.call({
@@ -80,6 +81,6 @@ export const readResource = async (exchange: Exchange, uri: string): Promise<Rea
     };
   } catch (thrown) {
     if (thrown instanceof ProtocolError) throw thrown;
-    throw new ProtocolError(INVALID_PARAMS, toErrorText(toAppError(thrown)), { uri });
+    throw new ProtocolError(INVALID_PARAMS, toErrorText(toAppError(thrown)), { uri: deps.mask(uri) });
   }
 };

@@ -43,6 +43,8 @@ export interface McpDeps {
   readonly toCaller: (authInfo: AuthInfo | undefined) => Caller;
   /** Lists differ between callers, so no cache may share them. */
   readonly isPrivate: boolean;
+  /** Masks known secret values. */
+  readonly mask: (text: string) => string;
   readonly report: (error: unknown, method: string) => void;
   readonly metrics: Metrics;
   /** Absent when the audit log is off. */
@@ -239,7 +241,7 @@ export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, dep
         if (!isKnown(surface, params.name)) {
           // An error of the protocol; the engine refuses it too, and so logs and records it.
           await callTool(call, params.name, params.arguments);
-          throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${params.name.slice(0, 80)}`);
+          throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${deps.mask(params.name).slice(0, 80)}`);
         }
         const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
         return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;

@@ -21,6 +21,8 @@ export interface CredentialOptions {
   readonly userName: string;
   readonly env: Environment;
   readonly now: Clock;
+  /** Told of every token, password and key before it is used, so that it is masked where a backend repeats it. */
+  readonly learnSecret?: ((value: string) => void) | undefined;
 }
 
 type Read = (path: string, how: { setting: string; fresh: boolean }) => Promise<string>;
@@ -28,7 +30,7 @@ type Read = (path: string, how: { setting: string; fresh: boolean }) => Promise<
 /** Rotated files (service-account tokens, certificates) are read again after this. */
 const FILE_AGE_MS = 60_000;
 
-export const createCredentials = ({ cluster, user, userName, env, now }: CredentialOptions): Credentials => {
+export const createCredentials = ({ cluster, user, userName, env, now, learnSecret }: CredentialOptions): Credentials => {
   const read = createFileMemory(now);
   const setting = (key: string) => `users[${userName}].user.${key}`;
   const readCa = (fresh: boolean) => readMaterial(cluster.ca, { setting: 'certificate-authority', fresh, read });
@@ -39,11 +41,23 @@ export const createCredentials = ({ cluster, user, userName, env, now }: Credent
       ? undefined
       : createExecPlugin({ exec: user.exec, cluster, setting: setting('exec'), env, now, readCa: () => readCa(false) });
   const impersonation = user.impersonate === undefined ? {} : toImpersonationHeaders(user.impersonate);
+  let told: string | undefined;
+  const tell = (secret: string | undefined): void => {
+    if (secret === undefined || secret === told) return;
+    told = secret;
+    learnSecret?.(secret);
+  };
+  const bearer = (token: string | undefined): HeaderValues => {
+    tell(token);
+    return token === undefined ? {} : { authorization: `Bearer ${token}` };
+  };
   const login = async (signal: AbortSignal, { fresh }: { fresh: boolean }): Promise<HeaderValues> => {
     if (user.tokenFile !== undefined) return bearer(await read(user.tokenFile, { setting: setting('tokenFile'), fresh }));
     if (user.token !== undefined) return bearer(user.token);
-    if (user.username !== undefined)
+    if (user.username !== undefined) {
+      tell(user.password);
       return { authorization: `Basic ${Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64')}` };
+    }
     if (plugin !== undefined) return bearer((await plugin.get(signal, { fresh })).token);
     if (user.authProvider !== undefined) return bearer(toIdToken(user.authProvider, { setting: setting('auth-provider'), now }));
     return {};
@@ -59,14 +73,13 @@ export const createCredentials = ({ cluster, user, userName, env, now }: Credent
         own?.key ?? readMaterial(user.key, { setting: setting('client-key'), fresh, read }),
       ]);
       if (tls === undefined || tls.ca !== ca || tls.cert !== cert || tls.key !== key) {
+        if (key !== undefined) learnSecret?.(key);
         tls = { ca, cert, key, servername: cluster.tlsServerName, rejectUnauthorized: !cluster.insecure };
       }
       return tls;
     },
   };
 };
-
-const bearer = (token: string | undefined): HeaderValues => (token === undefined ? {} : { authorization: `Bearer ${token}` });
 
 /** Header names carry extra keys percent-encoded (`Impersonate-Extra-acme.com%2Fproject`). */
 export const toImpersonationHeaders = ({ user, uid, groups = [], extra = {} }: Impersonation): HeaderValues => ({

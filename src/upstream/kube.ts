@@ -21,6 +21,7 @@ export interface KubeUpstreamDeps
   readonly env: Environment;
   readonly now: Clock;
   readonly logger: Logger;
+  readonly learnSecret?: ((value: string) => void) | undefined;
   /** Acts in another's name; replaces an identity of the kubeconfig user (`as`). */
   readonly impersonate?: Impersonation | undefined;
 }
@@ -36,7 +37,7 @@ const isOutage: UpstreamOptions['isOutage'] = (status, { path }) => {
  * context names a cluster or user that is not defined.
  */
 export const createKubeUpstream = (target: KubeTarget, deps: KubeUpstreamDeps): Upstream => {
-  const { service = 'kubernetes', env, now, impersonate, ...rest } = deps;
+  const { service = 'kubernetes', env, now, impersonate, learnSecret, ...rest } = deps;
   const { cluster, user } = definitionOf(target);
   const { headers, tls } = createCredentials({
     cluster,
@@ -44,6 +45,7 @@ export const createKubeUpstream = (target: KubeTarget, deps: KubeUpstreamDeps): 
     userName: target.user,
     env,
     now,
+    learnSecret,
   });
   return createUpstream({
     ...rest,

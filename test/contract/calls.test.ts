@@ -69,6 +69,7 @@ const open = ({ traced = true } = {}) => {
     env: {},
     fingerprint: sealer.fingerprint,
     learnSecret: () => {},
+    maskLines: (lines: readonly string[]) => [...lines],
     notify: { listChanged: () => {}, resourceUpdated: () => {} },
     secret: () => {
       throw new Error('no secret is asked for here');

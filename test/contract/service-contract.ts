@@ -33,6 +33,7 @@ const depsOf = (env: Readonly<Record<string, string>>, learnSecret: (value: stri
   env,
   fingerprint: (value) => `hash-${value.length}`,
   learnSecret,
+  maskLines: (lines) => [...lines],
   notify: { listChanged: () => {}, resourceUpdated: () => {} },
   secret: (name, value) => ({ name, current: async () => value, onChange: () => () => {} }),
 });

@@ -37,6 +37,15 @@ export const cleanAnswer = (answer: Answer, mask: Mask): Answer => {
   };
 };
 
+/** An AppError with its words and facts masked; anything else as it is. */
+export const maskError = (thrown: unknown, mask: Mask): unknown =>
+  thrown instanceof AppError
+    ? new AppError(thrown.code, mask(thrown.message), {
+        details: clean(thrown.details, mask) as Record<string, unknown>,
+        cause: thrown.cause,
+      })
+    : thrown;
+
 export const redact =
   (mask: Mask): Step<Call, Answer> =>
   async (call, next) => {
@@ -47,9 +56,6 @@ export const redact =
       const error = toAppError(thrown);
       // Only AppErrors carry words meant for callers; anything else keeps its text in `cause`.
       if (!(thrown instanceof AppError)) throw thrown instanceof Error && error.code !== 'INTERNAL' ? error : thrown;
-      throw new AppError(error.code, mask(error.message), {
-        details: clean(error.details, mask) as Record<string, unknown>,
-        cause: error.cause,
-      });
+      throw maskError(error, mask);
     }
   };

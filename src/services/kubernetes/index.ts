@@ -62,7 +62,10 @@ export const kubernetes = defineService({
   title: 'Kubernetes',
   config: kubernetesConfig,
   tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...network, ...problems, ...proxy, ...usage, ...wait],
-  connect: async (config, { env, now, logger, fingerprint, learnSecret, onUpstreamCall, onCircuit, tracing }): Promise<Kubernetes> => ({
+  connect: async (
+    config,
+    { env, now, logger, fingerprint, learnSecret, maskLines, onUpstreamCall, onCircuit, tracing },
+  ): Promise<Kubernetes> => ({
     targets: await createKubernetesTargets({
       ...config,
       timeoutMs: config.timeoutSec * 1000,
@@ -72,10 +75,12 @@ export const kubernetes = defineService({
       env,
       now,
       logger,
+      learnSecret: (value) => learnSecret(value, { own: true }),
       onCall: ({ api, status, ms }) => onUpstreamCall?.({ service: 'kubernetes', api, status: String(status), ms }),
     }),
     fingerprint,
     learnSecret,
+    maskLines,
     now,
     identity: config.identity,
   }),

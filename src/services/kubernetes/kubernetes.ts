@@ -13,6 +13,7 @@ export interface Kubernetes {
   readonly fingerprint: (value: string) => string;
   /** The value is masked wherever it reappears. */
   readonly learnSecret: (value: string) => void;
+  readonly maskLines: (lines: readonly string[]) => string[];
   readonly now: () => number;
   /** Whose rights the API server sees: the server's own, or those of the caller. */
   readonly identity: 'server' | 'impersonate';

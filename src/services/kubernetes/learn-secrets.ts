@@ -1,4 +1,5 @@
-// Workloads write their secrets into logs. The values of the Secrets that a pod uses are learnt before its log is read, so that they are masked there.
+// Workloads write their secrets into logs, people copy them into ConfigMaps. The values of the Secrets that a pod uses are learnt before its log
+// is read, those of a namespace before the contents of its ConfigMaps, so that they are masked there.
 
 import type { CallContext } from '../../kit/context.ts';
 import { toAppError } from '../../kit/errors.ts';
@@ -6,12 +7,15 @@ import type { KubernetesClient } from './client.ts';
 import type { Kubernetes } from './kubernetes.ts';
 import { type KubeObject, listAt, namespaceOf, textAt } from './objects.ts';
 import { toSafe } from './present.ts';
-import { RESOURCES } from './resources.ts';
+import { RESOURCES, type ResourceRef } from './resources.ts';
 
 const KEEP_MS = 60_000;
 /** Without the right to read Secrets, asking again soon would only fill the cluster's audit log. */
 const FORBIDDEN_KEEP_MS = 600_000;
 const MAX_SECRETS = 20;
+/** Of one namespace. Archives of Helm are no secrets of people, and large. */
+const MAX_LISTED = 200;
+const NOT_HELM = 'type!=helm.sh/release.v1';
 
 interface Memory {
   readonly learntAt: Map<string, number>;
@@ -33,6 +37,43 @@ const namesOf = (pod: KubeObject): string[] => {
   return [...new Set(names.filter((name) => name !== undefined))];
 };
 
+const memoryOf = (client: KubernetesClient): Memory => {
+  const memory = memories.get(client) ?? { learntAt: new Map<string, number>(), forbiddenAt: Number.NEGATIVE_INFINITY };
+  memories.set(client, memory);
+  return memory;
+};
+
+/** A refusal costs nothing but the masking; an end of the call is one. */
+const tolerate = (thrown: unknown, memory: Memory, now: number): void => {
+  const { code } = toAppError(thrown);
+  if (code === 'CANCELLED' || code === 'DEADLINE_EXCEEDED') throw thrown;
+  if (code === 'FORBIDDEN') memory.forbiddenAt = now;
+};
+
+// Making it safe to show is what teaches the redactor.
+const learnOne = (secret: KubeObject, service: Kubernetes): unknown => toSafe({ ...secret, apiVersion: 'v1', kind: 'Secret' }, service);
+
+export const isConfigMaps = ({ group, plural }: ResourceRef): boolean => group === '' && plural === 'configmaps';
+
+/** Before the contents of ConfigMaps are shown. At most once a minute for each namespace. */
+export const learnNamespace = async (
+  namespace: string,
+  client: KubernetesClient,
+  service: Kubernetes,
+  { signal, now }: CallContext,
+): Promise<void> => {
+  const memory = memoryOf(client);
+  const isKnown = now() - (memory.learntAt.get(namespace) ?? Number.NEGATIVE_INFINITY) < KEEP_MS;
+  if (isKnown || now() - memory.forbiddenAt < FORBIDDEN_KEEP_MS) return;
+  try {
+    const { items } = await client.list(RESOURCES.secrets, { namespace, fieldSelector: NOT_HELM, limit: MAX_LISTED, signal });
+    for (const secret of items) learnOne(secret, service);
+    memory.learntAt.set(namespace, now());
+  } catch (thrown) {
+    tolerate(thrown, memory, now());
+  }
+};
+
 /** Learns what may be read; nothing of it is shown. Refusals cost nothing but the masking. */
 export const learnSecrets = async (
   pods: readonly KubeObject[],
@@ -40,8 +81,9 @@ export const learnSecrets = async (
   service: Kubernetes,
   { signal, now }: CallContext,
 ): Promise<void> => {
-  const memory = memories.get(client) ?? { learntAt: new Map<string, number>(), forbiddenAt: Number.NEGATIVE_INFINITY };
-  memories.set(client, memory);
+  const memory = memoryOf(client);
+  // Values that stand in the pods themselves.
+  for (const pod of pods) toSafe(pod, service);
   if (now() - memory.forbiddenAt < FORBIDDEN_KEEP_MS) return;
   const wanted = new Map(
     pods.flatMap((pod) => namesOf(pod).map((name) => [`${namespaceOf(pod)}/${name}`, { name, namespace: namespaceOf(pod) }] as const)),
@@ -52,13 +94,10 @@ export const learnSecrets = async (
   const learn = async ([key, address]: (typeof fresh)[number]): Promise<void> => {
     try {
       const secret = await client.find(RESOURCES.secrets, { ...address, signal });
-      // Making it safe to show is what teaches the redactor.
-      if (secret !== undefined) toSafe({ ...secret, apiVersion: 'v1', kind: 'Secret' }, service);
+      if (secret !== undefined) learnOne(secret, service);
       memory.learntAt.set(key, now());
     } catch (thrown) {
-      const { code } = toAppError(thrown);
-      if (code === 'CANCELLED' || code === 'DEADLINE_EXCEEDED') throw thrown;
-      if (code === 'FORBIDDEN') memory.forbiddenAt = now();
+      tolerate(thrown, memory, now());
     }
   };
   await Promise.all(fresh.map(learn));

@@ -2,6 +2,7 @@
 
 import { parsePath, select } from '../../kit/paths.ts';
 import type { Answer } from '../../kit/result.ts';
+import { isConfigMaps, learnNamespace } from './learn-secrets.ts';
 import { afterOf, type ListCall, NARROW, parseSort, toHead, toQuery } from './list-call.ts';
 import type { ListPage } from './lists.ts';
 import { type KubeObject, textAt } from './objects.ts';
@@ -141,6 +142,11 @@ const toAnswer = (call: ListCall, page: EntryPage, key: string, columns: readonl
   },
 });
 
+/** Over all namespaces it would be all Secrets of the cluster: then only those are masked that were seen before. */
+const learnBefore = async ({ resource, namespace, client, service, ctx }: ListCall): Promise<void> => {
+  if (isConfigMaps(resource) && namespace !== undefined) await learnNamespace(namespace, client, service, ctx);
+};
+
 /** Chosen paths instead of the printed columns. */
 export const answerFields = async (call: ListCall): Promise<Answer> => {
   const paths = (call.fields ?? []).map((text) => ({ text, path: parsePath(text) }));
@@ -153,6 +159,7 @@ export const answerFields = async (call: ListCall): Promise<Answer> => {
       ...paths.map(({ path }) => select(safe, path) ?? ''),
     ];
   };
+  await learnBefore(call);
   const page = await readEntries(call, call.limit, toEntry);
   return asUntrusted(toAnswer(call, page, 'rows', [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...paths.map(({ text }) => text)]));
 };
@@ -165,6 +172,7 @@ export const answerFull = async (call: ListCall): Promise<Answer> => {
     const safe = toSafe(object, call.service);
     return { name: nameOf(object), ...Object.fromEntries(paths.map(({ text, path }) => [text, select(safe, path)])) };
   };
+  await learnBefore(call);
   return asUntrusted(toAnswer(call, await readEntries(call, Math.min(call.limit, FULL_LIMIT), toEntry), 'items', undefined));
 };
 

@@ -22,7 +22,7 @@ import {
   timeAt,
   valueAt,
 } from './objects.ts';
-import { toSafe } from './present.ts';
+import { hideVariable, toSafe } from './present.ts';
 import { rolloutStatus } from './rollout.ts';
 
 /** Conditions that are good when False. All others are good when True. */
@@ -71,17 +71,13 @@ const stateOf = (state: unknown, now: number): string | undefined => {
     .join(', ');
 };
 
-const SECRET_NAME = /pass(word|wd)?|secret|token|key|credential|auth|private/i;
-
-const toEnvironment = (container: KubeObject, { fingerprint, learnSecret }: Kubernetes): Fields =>
+const toEnvironment = (container: KubeObject, service: Kubernetes): Fields =>
   Object.fromEntries(
     listAt(container, 'env').map((variable) => {
       const name = textAt(variable, 'name') ?? '';
+      const hidden = hideVariable(variable, service);
+      if (hidden !== undefined) return [name, { hash: hidden['hash'] }];
       const value = textAt(variable, 'value');
-      if (value !== undefined && value !== '' && SECRET_NAME.test(name)) {
-        learnSecret(value);
-        return [name, { hash: fingerprint(value) }];
-      }
       const [[source = '', from] = []] = Object.entries(fieldsAt(variable, 'valueFrom'));
       const reference = [textAt(from, 'name'), textAt(from, 'key') ?? textAt(from, 'fieldPath') ?? textAt(from, 'resource')].filter(
         (part) => part !== undefined,

@@ -50,6 +50,7 @@ export interface TargetsOptions
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: Clock;
   readonly logger: Logger;
+  readonly learnSecret?: ((value: string) => void) | undefined;
   /** Failures in a row after which a cluster is left alone; 0 = never. */
   readonly circuitFailures?: number;
   /** For how long, ms. */

@@ -12,6 +12,7 @@ import type { KubernetesClient } from '../client.ts';
 import { toDescription } from '../describe.ts';
 import type { ApiResource } from '../discovery.ts';
 import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import { isConfigMaps, learnNamespace } from '../learn-secrets.ts';
 import { type KubeObject, kindOf, nameOf } from '../objects.ts';
 import { toReadable, toSafe } from '../present.ts';
 import { resourceName } from '../resources.ts';
@@ -196,6 +197,7 @@ export default [
       const scope = resource.namespaced ? (args.namespace ?? client.defaultNamespace) : undefined;
       const call: GetCall = { client, cluster, service, ctx, resource, namespace: scope, view: args.view, fields: args.fields };
       const [name = ''] = names;
+      if (isConfigMaps(resource) && scope !== undefined) await learnNamespace(scope, client, service, ctx);
       if (names.length > 1) return answerMany(names, call);
       try {
         return await answerOne(name, call);

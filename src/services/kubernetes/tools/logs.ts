@@ -56,6 +56,7 @@ interface Plan {
   readonly to: number | undefined;
   readonly matches: Matcher | undefined;
   readonly ctx: CallContext;
+  readonly maskLines: Kubernetes['maskLines'];
 }
 
 interface Stream extends Reading {
@@ -292,7 +293,15 @@ export default [
       const to = args.until === undefined ? undefined : parseTime(args.until, 'until', now);
       if (from !== undefined && to !== undefined && from >= to)
         throw new AppError('INVALID_ARGUMENT', 'since must lie before until.', { details: { argument: 'since' } });
-      const plan: Plan = { args, from, to, ctx, matches: args.grep === undefined ? undefined : await toRegexMatcher(args.grep, 'grep') };
+      const { maskLines } = service;
+      const plan: Plan = {
+        args,
+        from,
+        to,
+        ctx,
+        maskLines,
+        matches: args.grep === undefined ? undefined : await toRegexMatcher(args.grep, 'grep'),
+      };
       if (/^nodes?\//.test(args.name)) return readNode(client, args.name, { cluster }, plan);
       const scope = args.namespace ?? client.defaultNamespace;
       const head = { cluster, namespace: scope };
