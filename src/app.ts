@@ -10,7 +10,6 @@ import type { ServiceCatalogue } from './kit/catalogue.ts';
 import type { Caller, Effect } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { AppError } from './kit/errors.ts';
-import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
 import { createLogger, type Logs } from './logging/logger.ts';
@@ -29,6 +28,7 @@ import { createSecrets } from './secrets/create.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
+import { checkServiceNames } from './service-names.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
@@ -55,16 +55,6 @@ export interface App {
 }
 
 const toMode = ({ security }: ServerConfig): Effect => (security.allowWrites ? (security.allowDestructive ? 'delete' : 'write') : 'read');
-
-const checkServiceNames = (config: ServerConfig, known: readonly string[]): void => {
-  for (const list of ['enabledServices', 'disabledServices'] as const) {
-    const unknown = config.enableDisable[list].find((name) => !known.includes(name));
-    if (unknown === undefined) continue;
-    throw new AppError('INVALID_ARGUMENT', `Configuration enableDisable.${list}: there is no service ${unknown}.`, {
-      details: { key: `enableDisable.${list}`, nearest: nearestNames(unknown, known), choices: known },
-    });
-  }
-};
 
 /** Platform is on unless disabled by name; the others follow the two lists. */
 const isEnabled = (name: string, { enabledServices, disabledServices }: ServerConfig['enableDisable']): boolean =>

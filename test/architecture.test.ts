@@ -19,6 +19,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'exposure.ts': ['*'],
   'caching.ts': ['*'],
   'start.ts': ['*'],
+  'service-names.ts': ['*'],
+  'reload.ts': ['*'],
   commands: ['*'],
   'version.ts': [],
   generated: [],

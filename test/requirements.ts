@@ -151,7 +151,7 @@ export const REQUIREMENTS = {
   'SEED-DOC-05': ['due', 'Architecture guide'],
   'GUIDE-CONF-01': ['proven', '${NAME} in YAML values'],
   'GUIDE-CONF-02': ['due', '--validate-config parses, validates, checks connectivity, reports'],
-  'GUIDE-CONF-03': ['due', 'Validation errors name mode, missing field, URL without scheme'],
+  'GUIDE-CONF-03': ['proven', 'Validation errors name mode, missing field, URL without scheme'],
   'GUIDE-CONF-04': ['due', 'performance.max_response_size 5242880, truncate_large_responses, json_pool_size 100, json_buffer_size 8192'],
   'GUIDE-PERF-01': ['proven', 'cache.enabled, type, max_size, segments, default_ttl; per service cache_ttl'],
   'GUIDE-PERF-02': ['due', 'server.max_connections 1000'],

@@ -19,6 +19,13 @@ const FLAGS = {
   profile: 'profiles',
 } as const;
 
+/** Key -> the flag that sets it, for messages. */
+const FLAG_NAMES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(FLAGS).map(([flag, key]) => [key, `--${flag}`])),
+  'security.allowWrites': '--allow-writes',
+  'security.allowDestructive': '--allow-destructive',
+};
+
 export const SETTING_OPTIONS: Options = {
   ...Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }])),
   config: { type: 'string' },
@@ -54,5 +61,5 @@ export const toSettings = async ({ values }: ParsedFlags, extra: Readonly<Record
   if (values['allow-writes'] === true) flags['security.allowWrites'] = true;
   if (values['allow-destructive'] === true) Object.assign(flags, { 'security.allowWrites': true, 'security.allowDestructive': true });
   const file = values['config'] ?? env['MCP_CONFIG'];
-  return loadSettings({ env, flags: { ...flags, ...extra }, ...(typeof file === 'string' ? { file } : {}) });
+  return loadSettings({ env, flags: { ...flags, ...extra }, flagNames: FLAG_NAMES, ...(typeof file === 'string' ? { file } : {}) });
 };

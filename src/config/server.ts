@@ -3,11 +3,14 @@
 import { z } from 'zod';
 import { address, described, names, secret, section } from '../kit/config.ts';
 
-const paths = (family: string) =>
-  z
-    .record(z.string(), z.string().startsWith('/'))
-    .default({})
-    .meta({ description: `Route overrides of the ${family} family, per service or \`aggregate\`.` });
+const paths = (family: string, env: string) =>
+  described(
+    z
+      .record(z.string(), z.string().regex(/^\/[^\s?#%]*[^\s?#%/]$/, 'must be a path such as /api/kubernetes, without a slash at its end'))
+      .default({}),
+    `${env}_<SERVICE>`,
+    `Route overrides of the ${family} family, per service or \`aggregate\`.`,
+  );
 
 export const MODES = ['stdio', 'sse', 'http', 'streamable-http'] as const;
 export type Mode = (typeof MODES)[number];
@@ -42,9 +45,9 @@ export const serverConfig = {
       'Longest time for an answer that is no stream, seconds; 0 = none.',
     ),
     idleTimeoutSec: described(z.int().min(0).max(3600).default(60), 'MCP_IDLE_TIMEOUT', 'Keep-alive idle time, seconds.'),
-    ssePaths: paths('sse'),
-    streamableHttpPaths: paths('streamable-http'),
-    httpPaths: paths('http'),
+    ssePaths: paths('sse', 'MCP_SSE_PATH'),
+    streamableHttpPaths: paths('streamable-http', 'MCP_STREAMABLE_HTTP_PATH'),
+    httpPaths: paths('http', 'MCP_HTTP_PATH'),
     cors: section({
       allowedOrigins: names('MCP_CORS_ALLOWED_ORIGINS', 'Browser origins that may call, such as https://console.example.com.'),
       allowedMethods: names('MCP_CORS_ALLOWED_METHODS', 'Methods that browsers may use beside GET, POST, DELETE and OPTIONS.'),
