@@ -37,7 +37,7 @@ const ownShape = {
   secrets: secretsConfig,
   security: section({ ...securityKeys, ...policyKeys }),
 };
-const configShape = { ...ownShape, ...serviceShape };
+export const configShape = { ...ownShape, ...serviceShape };
 
 export type ServerConfig = z.infer<z.ZodObject<typeof ownShape>>;
 export type Config = ServerConfig & Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@ import { loadSettings, type Settings } from '../app.ts';
 import { AppError } from '../kit/errors.ts';
 import { nearestNames } from '../kit/nearest.ts';
 
-type Options = Readonly<Record<string, { type: 'string' | 'boolean'; short?: string }>>;
+type Options = Readonly<Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }>>;
 
 /** Flag -> configuration key. */
 const FLAGS = {
@@ -38,13 +38,20 @@ export const HELP_OPTION: Options = { help: { type: 'boolean', short: 'h' } };
 export interface ParsedFlags {
   readonly values: Readonly<Record<string, string | boolean | undefined>>;
   readonly positionals: readonly string[];
+  /** Flags that may be repeated. */
+  readonly lists: Readonly<Record<string, readonly string[] | undefined>>;
 }
 
 /** Parses the flags of a command; an unknown one is refused with the nearest. */
 export const parseFlags = (argv: readonly string[], options: Options, positionals = false): ParsedFlags => {
   try {
     const parsed = parseArgs({ args: [...argv], options, allowPositionals: positionals, strict: true });
-    return { values: parsed.values as ParsedFlags['values'], positionals: parsed.positionals };
+    const entries = Object.entries(parsed.values);
+    return {
+      values: Object.fromEntries(entries.filter(([, value]) => !Array.isArray(value))) as ParsedFlags['values'],
+      lists: Object.fromEntries(entries.filter(([, value]) => Array.isArray(value))) as ParsedFlags['lists'],
+      positionals: parsed.positionals,
+    };
   } catch (thrown) {
     const unknown = /'(--?[^' ]+)/.exec(thrown instanceof Error ? thrown.message : '')?.[1];
     const nearest = unknown === undefined ? [] : nearestNames(unknown.replace(/^-+/, ''), Object.keys(options)).map((name) => `--${name}`);

@@ -1,14 +1,10 @@
 // serve: opens the door that the mode names, and stops in good order.
 
-import { type App, createApp, type Settings } from '../app.ts';
+import { type App, createApp } from '../app.ts';
 import { NAME, VERSION } from '../version.ts';
+import { isHttp } from './mode.ts';
 import { HELP_OPTION, parseFlags, SETTING_OPTIONS, toSettings } from './options.ts';
 import { untilSignal } from './signals.ts';
-
-const toMode = ({ config, given }: Settings): 'stdio' | 'http' => {
-  if (config.server.mode !== undefined) return config.server.mode === 'stdio' ? 'stdio' : 'http';
-  return given.has('server.addr') ? 'http' : 'stdio';
-};
 
 const serveHttp = async (app: App): Promise<void> => {
   const stop = untilSignal();
@@ -25,14 +21,26 @@ const serveStdio = async (app: App): Promise<void> => {
   await Promise.race([stop, door.ended]);
 };
 
+/** Flags of the bare command that end instead of serving. */
+const INSTEAD_OPTIONS = {
+  list: { type: 'string' },
+  output: { type: 'string' },
+  service: { type: 'string' },
+  verbose: { type: 'boolean' },
+  'validate-config': { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
+
 /** @returns the exit code */
 export const run = async (argv: readonly string[]): Promise<number> => {
-  const flags = parseFlags(argv, { ...SETTING_OPTIONS, ...HELP_OPTION });
+  const flags = parseFlags(argv, { ...SETTING_OPTIONS, ...HELP_OPTION, ...INSTEAD_OPTIONS });
   if (flags.values['help'] === true) {
     const { SERVE_HELP } = await import('./help.ts');
     process.stdout.write(SERVE_HELP);
     return 0;
   }
+  if (flags.values['list'] !== undefined) return (await import('./list.ts')).list(flags);
+  if (flags.values['validate-config'] === true) return (await import('./config-validate.ts')).validate(flags);
   const settings = await toSettings(flags);
   const app = await createApp(settings);
   // One stray failure must not end a server that others are using.
@@ -43,7 +51,7 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   });
   for (const warning of settings.warnings) app.logger.warn({}, warning);
   try {
-    await (toMode(settings) === 'http' ? serveHttp(app) : serveStdio(app));
+    await (isHttp(settings) ? serveHttp(app) : serveStdio(app));
   } finally {
     await app.close();
   }
