@@ -13,7 +13,7 @@ import { AppError } from './kit/errors.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
 import { createLogger, type Logs } from './logging/logger.ts';
-import { type CallEngine, createCallEngine } from './manager/call.ts';
+import { type CallEngine, type CallLimits, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
 import { createManager, type Manager, type ServiceEntry } from './manager/manager.ts';
 import type { Selection } from './manager/profiles.ts';
@@ -50,6 +50,8 @@ export interface App {
   readonly local: Caller;
   openHttp(options?: { port?: number }): Promise<HttpDoor>;
   openStdio(): Promise<StdioDoor>;
+  /** Checks what a changed configuration asks of this application; the function it gives puts that into force. */
+  prepare(next: Config): () => void;
   /** Ends calls that outlived the grace time, then closes services and doors. */
   close(): Promise<void>;
 }
@@ -81,6 +83,25 @@ const toEntries = async (config: Config, env: Settings['env']): Promise<{ entrie
   );
   return { entries: [...own, ...plugged], clusters };
 };
+
+/** Getters, since these keys change while the server runs. */
+const toLimits = (config: Config): CallLimits => ({
+  get callMs() {
+    return config.timeouts.callSec * 1000;
+  },
+  get maxCallMs() {
+    return config.timeouts.maxCallSec * 1000;
+  },
+  get maxTokens() {
+    return config.output.maxTokens;
+  },
+  get maxTokensCeiling() {
+    return config.output.maxTokensCeiling;
+  },
+  get concurrentCalls() {
+    return config.limits.concurrentCalls;
+  },
+});
 
 interface DirectoryFor {
   readonly selection: Selection;
@@ -166,13 +187,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const manager = createManager({ services: entries, deps, logger });
   observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped });
   const stopping = new AbortController();
-  const limits = {
-    callMs: config.timeouts.callSec * 1000,
-    maxCallMs: config.timeouts.maxCallSec * 1000,
-    maxTokens: config.output.maxTokens,
-    maxTokensCeiling: config.output.maxTokensCeiling,
-    concurrentCalls: config.limits.concurrentCalls,
-  };
+  const limits = toLimits(config);
   const mode = toMode(config);
   const audit = config.audit.enabled
     ? await openAudit(config.audit, {
@@ -225,7 +240,9 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     confirmations: createConfirmations(sealer, now),
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
-    isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
+    get isPrivate() {
+      return policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled;
+    },
     report,
     metrics,
     ...(audit === undefined ? {} : { audit }),
@@ -303,6 +320,14 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       );
       doors.push(door);
       return door;
+    },
+    prepare(next) {
+      const usePolicy = policy.prepare(next.security.policy);
+      return () => {
+        logger.setLevels(next.logging);
+        if (JSON.stringify(next.security.policy) !== JSON.stringify(config.security.policy)) usePolicy();
+        config.security.policy = next.security.policy;
+      };
     },
     async close() {
       isReady = false;

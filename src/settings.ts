@@ -53,6 +53,8 @@ export interface Settings {
   /** All sections, those of plugins too. */
   readonly shape: Shape;
   readonly options: SettingsOptions;
+  /** The file as it was read. */
+  readonly text: string;
 }
 
 /** Every configuration key, for documentation and `doctor`. */
@@ -103,12 +105,12 @@ const toPluginShape = async (names: readonly string[]): Promise<Shape> => {
 export const loadSettings = async (options: SettingsOptions): Promise<Settings> => {
   const { file, env, flags = {}, flagNames = {} } = options;
   const named = Object.entries(flags).map(([key, value]) => [key, { value, name: flagNames[key] ?? key }] as const);
-  const { config, warnings, from, shape } = await loadConfig({
+  const { config, warnings, from, shape, text } = await loadConfig({
     shape: configShape,
     extend: toPluginShape,
     env,
     flags: Object.fromEntries(named),
     ...(file === undefined ? {} : { file }),
   });
-  return { config: config as unknown as Config, warnings, given: new Set(from.keys()), from, shape, env, options };
+  return { config: config as unknown as Config, warnings, given: new Set(from.keys()), from, shape, text, env, options };
 };

@@ -1,24 +1,33 @@
 // serve: opens the door that the mode names, and stops in good order.
 
-import { type App, createApp } from '../app.ts';
+import { type App, createApp, type Settings } from '../app.ts';
 import { NAME, VERSION } from '../version.ts';
 import { isHttp } from './mode.ts';
 import { HELP_OPTION, parseFlags, SETTING_OPTIONS, toSettings } from './options.ts';
 import { untilSignal } from './signals.ts';
 
-const serveHttp = async (app: App): Promise<void> => {
+const serveHttp = async (app: App, settings: Settings): Promise<void> => {
   const stop = untilSignal();
   const door = await app.openHttp();
   app.logger.info({ url: door.url, version: VERSION, services: app.serviceNames.join(',') }, `${NAME} listens`);
+  const { followConfiguration } = await import('../reload.ts');
+  const stopFollowing = followConfiguration({ app, settings, onHangUp: true });
   await stop;
+  stopFollowing();
   app.logger.info({}, 'stopping: running calls may finish');
   await door.drain();
 };
 
-const serveStdio = async (app: App): Promise<void> => {
+const serveStdio = async (app: App, settings: Settings): Promise<void> => {
   const stop = untilSignal();
   const door = await app.openStdio();
+  // Without a file there is nothing to follow. A closed terminal still ends the process: no SIGHUP here.
+  const stopFollowing =
+    settings.options.file === undefined
+      ? undefined
+      : (await import('../reload.ts')).followConfiguration({ app, settings, onHangUp: false });
   await Promise.race([stop, door.ended]);
+  stopFollowing?.();
 };
 
 /** Flags of the bare command that end instead of serving. */
@@ -51,7 +60,7 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   });
   for (const warning of settings.warnings) app.logger.warn({}, warning);
   try {
-    await (isHttp(settings) ? serveHttp(app) : serveStdio(app));
+    await (isHttp(settings) ? serveHttp(app, settings) : serveStdio(app, settings));
   } finally {
     await app.close();
   }

@@ -23,14 +23,17 @@ export interface Loaded<Config> {
   /** Dotted key -> `file`, the variable, or the flag that set it. Absent = the default. */
   readonly from: ReadonlyMap<string, string>;
   readonly shape: Shape;
+  /** The file as it was read. */
+  readonly text: string;
 }
 
 const toSources = async (
   keys: readonly ConfigKey[],
   { file, env, flags }: Pick<LoadOptions<Shape>, 'file' | 'env' | 'flags'>,
 ): Promise<Sources> => {
-  const { tree, substituted } = file === undefined ? { tree: {}, substituted: new Set<string>() } : await readFileTree(file, env);
-  const sources: Sources = { tree, from: settleFile(keys, tree, substituted) };
+  const { text, tree, substituted } =
+    file === undefined ? { text: '', tree: {}, substituted: new Set<string>() } : await readFileTree(file, env);
+  const sources: Sources = { text, tree, from: settleFile(keys, tree, substituted) };
   addEnvironment(sources, keys, env);
   addFlags(sources, keys, flags);
   return sources;
@@ -58,5 +61,5 @@ export const loadConfig = async <Keys extends Shape>({
   const warnings = dropAbsent(tree, shape, given.env);
   const parsed = z.strictObject(shape).safeParse(tree, ERRORS);
   if (!parsed.success) throw explain(parsed.error.issues, { tree, from, keys });
-  return { config: parsed.data as z.infer<z.ZodObject<Keys>>, warnings, from, shape };
+  return { config: parsed.data as z.infer<z.ZodObject<Keys>>, warnings, from, shape, text: sources.text };
 };

@@ -1,7 +1,7 @@
 // The server's own configuration keys. Every service owns its section; config/load.ts joins them.
 
 import { z } from 'zod';
-import { address, described, names, secret, section } from '../kit/config.ts';
+import { address, described, live, names, secret, section } from '../kit/config.ts';
 
 const paths = (family: string, env: string) =>
   described(
@@ -96,10 +96,12 @@ export const serverConfig = {
     }),
   }),
   limits: section({
-    concurrentCalls: described(
-      z.int().min(1).max(10_000).default(32),
-      'MCP_CONCURRENT_CALLS',
-      'Calls of one caller that run at once; more wait their turn.',
+    concurrentCalls: live(
+      described(
+        z.int().min(1).max(10_000).default(32),
+        'MCP_CONCURRENT_CALLS',
+        'Calls of one caller that run at once; more wait their turn.',
+      ),
     ),
     maxJsonDepth: described(z.int().min(8).max(1000).default(64), 'MCP_MAX_JSON_DEPTH', 'Deepest nesting of a request body; 413 above.'),
     maxJsonElements: described(
@@ -130,16 +132,16 @@ export const serverConfig = {
     ),
   }),
   output: section({
-    maxTokens: described(z.int().min(200).default(4000), 'MCP_OUTPUT_MAX_TOKENS', 'Normal limit of one answer, tokens.'),
-    maxTokensCeiling: described(
-      z.int().min(200).default(20_000),
-      'MCP_OUTPUT_MAX_TOKENS_CEILING',
-      'What a call may ask for at most, tokens.',
+    maxTokens: live(described(z.int().min(200).default(4000), 'MCP_OUTPUT_MAX_TOKENS', 'Normal limit of one answer, tokens.')),
+    maxTokensCeiling: live(
+      described(z.int().min(200).default(20_000), 'MCP_OUTPUT_MAX_TOKENS_CEILING', 'What a call may ask for at most, tokens.'),
     ),
   }),
   timeouts: section({
-    callSec: described(z.int().min(1).max(3600).default(60), 'MCP_CALL_TIMEOUT', 'Deadline of one tool call, seconds.'),
-    maxCallSec: described(z.int().min(1).max(86_400).default(600), 'MCP_MAX_CALL_TIMEOUT', 'Upper bound for tools that wait, seconds.'),
+    callSec: live(described(z.int().min(1).max(3600).default(60), 'MCP_CALL_TIMEOUT', 'Deadline of one tool call, seconds.')),
+    maxCallSec: live(
+      described(z.int().min(1).max(86_400).default(600), 'MCP_MAX_CALL_TIMEOUT', 'Upper bound for tools that wait, seconds.'),
+    ),
   }),
   plugins: names('MCP_PLUGINS', 'Services from outside: package names or file paths, imported at start.'),
 } as const;

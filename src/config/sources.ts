@@ -70,13 +70,18 @@ export interface Sources {
   readonly tree: Tree;
   /** Dotted key -> `file`, the variable, or the flag that set it. Absent = the default. */
   readonly from: Map<string, string>;
+  /** The file as it was read. */
+  readonly text: string;
 }
 
 /** The values of a file, with variables put in. */
-export const readFileTree = async (file: string, env: Environment): Promise<{ tree: Tree; substituted: ReadonlySet<string> }> => {
+export const readFileTree = async (
+  file: string,
+  env: Environment,
+): Promise<{ text: string; tree: Tree; substituted: ReadonlySet<string> }> => {
   const substituted = new Set<string>();
-  const tree = substitute(await parseTree(await readText(file), file), env, '', substituted) as Tree;
-  return { tree, substituted };
+  const text = await readText(file);
+  return { text, tree: substitute(await parseTree(text, file), env, '', substituted) as Tree, substituted };
 };
 
 /** Empty texts stand for unset keys where the schema takes none; text from variables becomes what the key wants. */
@@ -98,7 +103,7 @@ export const settleFile = (keys: readonly ConfigKey[], tree: Tree, substituted: 
 const PER_ENTRY = '<SERVICE>';
 
 /** `MCP_SSE_PATH_KUBERNETES` is the entry `kubernetes` of a mapping. */
-const addEntries = ({ tree, from }: Sources, key: ConfigKey, env: Environment): void => {
+const addEntries = ({ tree, from }: Pick<Sources, 'tree' | 'from'>, key: ConfigKey, env: Environment): void => {
   const prefix = key.env?.slice(0, -PER_ENTRY.length) ?? '';
   const variables = Object.keys(env).filter((name) => name.startsWith(prefix) && name.length > prefix.length && env[name] !== '');
   for (const name of variables) setAt(tree, `${key.key}.${name.slice(prefix.length).toLowerCase()}`, env[name]);
@@ -133,7 +138,11 @@ export interface FlagValue {
   readonly name: string;
 }
 
-export const addFlags = ({ tree, from }: Sources, keys: readonly ConfigKey[], flags: Readonly<Record<string, FlagValue>>): void => {
+export const addFlags = (
+  { tree, from }: Pick<Sources, 'tree' | 'from'>,
+  keys: readonly ConfigKey[],
+  flags: Readonly<Record<string, FlagValue>>,
+): void => {
   for (const [name, flag] of Object.entries(flags)) {
     if (flag.value === undefined) continue;
     const key = keys.find((item) => item.key === name);

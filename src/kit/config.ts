@@ -16,7 +16,7 @@ export const address = z
   .refine((text) => !/:\d+$/.test(text) || Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port must be at most 65535');
 
 /** A key that takes effect while the server runs. */
-export const live = <Schema extends z.ZodType>(schema: Schema): Schema => schema.meta({ ...schema.meta(), live: true });
+export const live = <Schema extends z.ZodType>(schema: Schema): Schema => schema.meta({ ...schema.meta(), live: true }) as Schema;
 
 /** A list of names; from the environment it is divided by commas. */
 export const names = (env: string, description: string) => described(z.array(z.string().min(1)).default([]), env, description);

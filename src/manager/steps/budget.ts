@@ -5,12 +5,12 @@ import type { Answer, FinalAnswer } from '../../kit/result.ts';
 import type { Call, CallLimits } from '../call.ts';
 
 export const budget =
-  ({ maxTokens, maxTokensCeiling }: Pick<CallLimits, 'maxTokens' | 'maxTokensCeiling'>, execute: (call: Call) => Promise<Answer>) =>
+  (limits: Pick<CallLimits, 'maxTokens' | 'maxTokensCeiling'>, execute: (call: Call) => Promise<Answer>) =>
   async (call: Call): Promise<FinalAnswer> => {
     const answer = await execute(call);
     const asked = call.args['maxTokens'];
     return fitAnswer(answer, {
-      maxTokens: Math.min(typeof asked === 'number' ? asked : maxTokens, maxTokensCeiling),
+      maxTokens: Math.min(typeof asked === 'number' ? asked : limits.maxTokens, limits.maxTokensCeiling),
       seal: call.sealCursor,
     });
   };
