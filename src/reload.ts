@@ -23,8 +23,10 @@ const compare = (keys: readonly ConfigKey[], before: unknown, after: unknown): D
     .map((key): Difference => ({ key, before: getAt(before, key.key), after: getAt(after, key.key) }))
     .filter((one) => JSON.stringify(one.before) !== JSON.stringify(one.after));
 
-const toText = (value: unknown, { schema }: ConfigKey): string =>
-  value === undefined ? 'unset' : JSON.stringify(maskValue(value, schema)).slice(0, 500);
+const toText = (value: unknown, { schema }: ConfigKey): string => {
+  const shown = maskValue(value, schema);
+  return (shown === undefined ? 'unset' : typeof shown === 'string' ? shown : JSON.stringify(shown)).slice(0, 500);
+};
 
 /** Follows the configuration until the returned function is called. A file that cannot be used changes nothing, and the log says why. */
 export const followConfiguration = ({ app, settings, onHangUp }: FollowOptions): (() => void) => {

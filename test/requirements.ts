@@ -109,7 +109,7 @@ export const REQUIREMENTS = {
   'SEED-CONF-02': ['due', 'Service on and off by configuration'],
   'SEED-CONF-03': ['proven', 'Authentication method by configuration'],
   'SEED-CONF-04': ['proven', 'Cache strategy by configuration'],
-  'SEED-CONF-05': ['due', 'Log level by configuration'],
+  'SEED-CONF-05': ['proven', 'Log level by configuration'],
   'SEED-FAULT-01': ['due', 'A failing service does not affect others'],
   'SEED-FAULT-02': ['proven', 'Health check asks the backend and reports "service unavailable" with the cause'],
   'SEED-DEGR-01': [

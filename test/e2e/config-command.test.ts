@@ -218,3 +218,27 @@ describe('--list', () => {
     });
   });
 });
+
+describe('the log level', () => {
+  it('follows default, file, environment and flag, in this order (SEED-CONF-05)', async () => {
+    const file = await write('level.yaml', 'logging: { level: debug }\naudit: { enabled: false }\n');
+    const lines = async (words: string[], env: Record<string, string> = {}): Promise<string[]> => {
+      // Over stdio the input ends at once; what the start has to say is said.
+      const { stderr } = await runProgram(
+        ['--config', file, '--kubeconfig', cluster.kubeconfig, ...words],
+        { MCP_LOG_JSON: 'true', ...env },
+        INPUT,
+      );
+      return [...new Set(stderr.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { level: string }).level])))];
+    };
+    expect(await lines([])).toContain('debug');
+    expect(await lines([], { MCP_LOG_LEVEL: 'error' })).toEqual([]);
+    expect(await lines(['--log-level', 'debug'], { MCP_LOG_LEVEL: 'error' })).toContain('debug');
+  });
+});
+
+const request = (id: number, method: string, params: object): string => JSON.stringify({ jsonrpc: '2.0', id, method, params });
+const INPUT = `${[
+  request(1, 'initialize', { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } }),
+  request(2, 'tools/call', { name: 'kubernetes_list_resources', arguments: { kind: 'pods', namespace: 'shop' } }),
+].join('\n')}\n`;

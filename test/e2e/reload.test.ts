@@ -62,10 +62,10 @@ describe('a changed configuration file', () => {
     expect((await list()).body).toContain('FORBIDDEN');
 
     await put(`${START.replace('info', 'debug')}output: { maxTokens: 200 }\n`);
-    expect(await logged(/configuration changed.*key=logging\.level.*/)).toMatch(/before="?\\?"info.*after="?\\?"debug/);
+    await logged(/configuration changed key=logging\.level before=info after=debug/);
     const short = (await list()).body;
     expect(short).not.toContain('FORBIDDEN');
-    await logged(/level=debug/);
+    await logged(/ DEBUG /);
 
     await put(`${START}ratelimit: { requests_per_second: 0.001, burst: 1 }\n`);
     await logged(/configuration changed.*key=ratelimit\.burst.*/);
