@@ -82,9 +82,15 @@ const toDefaultCell = (schema: z.core.$ZodType): string => {
 };
 
 export const toConfigurationPage = (): string => {
-  const rows = configKeys().map(({ key, type, schema, env }) => {
+  const rows = configKeys().map(({ key, type, schema, env, live }) => {
     const { description = '', secret } = toMeta(schema);
-    return [`\`${key}\``, secret === true ? 'secret' : type, toDefaultCell(schema), env === undefined ? '' : `\`${env}\``, description];
+    return [
+      `\`${key}\``,
+      secret === true ? 'secret' : type,
+      toDefaultCell(schema),
+      env === undefined ? '' : `\`${env}\``,
+      `${description}${live ? ' (live)' : ''}`,
+    ];
   });
   return `${[
     '# Configuration',
@@ -97,6 +103,13 @@ export const toConfigurationPage = (): string => {
     '`<environment>_FILE` names a file that holds it.',
     'Lists in the environment are separated by commas; booleans are `1, true, yes, on` and `0, false, no, off`; an empty variable counts as unset,',
     'as does an empty text in the file where the key takes none. An explicit zero is a value.',
+    '',
+    'Keys marked (live) take effect when the file changes or on SIGHUP, without a restart; the log names every key that changed, from what to what, and those that',
+    'need a restart. A file that is not valid changes nothing.',
+    '',
+    '`config validate` checks a configuration and its backends (also `--validate-config`), `config print` shows every key with its source, `config migrate` turns a',
+    'file of the Go edition into one of this, `config policy test` explains a decision of the policy. Samples stand in `deploy/config`. Editors complete and check a file',
+    'that begins with `# yaml-language-server: $schema=<path>/docs/configuration.schema.json`.',
     '',
     table(['key', 'type', 'default', 'environment', 'meaning'], rows),
   ].join('\n')}\n`;
