@@ -103,7 +103,7 @@ export const explain = (
   const problems = issues.flatMap((issue) => toProblems(issue, tree, keys));
   const toLine = ({ key, message }: Problem): string => {
     const source = from.get(key) ?? from.get(key.slice(0, key.lastIndexOf('.')));
-    return `${key}${source === undefined || source === 'file' ? '' : ` (from ${source})`}: ${message}`;
+    return `${key}: ${message}${source === undefined || source === 'file' ? '' : ` It comes from ${source}.`}`;
   };
   const [first] = problems;
   const lines = problems.slice(0, MOST_TOLD).map(toLine);
