@@ -2,8 +2,10 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { toJsonSchema } from '../src/config/json-schema.ts';
 import { toCatalogue } from '../src/kit/catalogue.ts';
 import { services } from '../src/services/index.ts';
+import { configShape } from '../src/settings.ts';
 import { toConfigurationPage, toErrorsPage, toMetricsPage, toToolsPage } from './pages.ts';
 
 const catalogues = [];
@@ -17,6 +19,7 @@ const files: Record<string, string> = {
   'src/generated/catalogue.json': `${JSON.stringify(catalogues)}\n`,
   'docs/errors.md': toErrorsPage(),
   'docs/configuration.md': toConfigurationPage(),
+  'docs/configuration.schema.json': `${JSON.stringify(toJsonSchema(configShape), null, 2)}\n`,
   'docs/metrics.md': toMetricsPage(),
   ...Object.fromEntries(catalogues.map((catalogue) => [`docs/tools/${catalogue.name}.md`, toToolsPage(catalogue)])),
 };

@@ -1,6 +1,7 @@
 // The generated pages of the documentation: tools, configuration keys, error codes.
 
-import { z } from 'zod';
+import type { z } from 'zod';
+import { toDefault, toMeta } from '../src/config/keys.ts';
 import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
 import { ERROR_CODES } from '../src/kit/errors.ts';
 import type { ToolInfo } from '../src/kit/tool.ts';
@@ -75,20 +76,21 @@ export const toToolsPage = (catalogue: ServiceCatalogue): string => {
     .trimEnd()}\n`;
 };
 
-const toDefault = (schema: z.core.$ZodType): string => {
-  const parsed = z.safeParse(schema, undefined);
-  return !parsed.success || parsed.data === undefined ? '' : `\`${JSON.stringify(parsed.data)}\``;
-};
-
-const toMeta = (schema: z.core.$ZodType): z.core.GlobalMeta => {
-  const definition = schema._zod.def as { innerType?: z.core.$ZodType };
-  return { ...(definition.innerType === undefined ? {} : toMeta(definition.innerType)), ...z.globalRegistry.get(schema) };
+const toDefaultCell = (schema: z.core.$ZodType): string => {
+  const value = toDefault(schema);
+  return value === undefined ? '' : `\`${JSON.stringify(value)}\``;
 };
 
 export const toConfigurationPage = (): string => {
-  const rows = configKeys().map(({ key, type, schema, env }) => {
+  const rows = configKeys().map(({ key, type, schema, env, live }) => {
     const { description = '', secret } = toMeta(schema);
-    return [`\`${key}\``, secret === true ? 'secret' : type, toDefault(schema), env === undefined ? '' : `\`${env}\``, description];
+    return [
+      `\`${key}\``,
+      secret === true ? 'secret' : type,
+      toDefaultCell(schema),
+      env === undefined ? '' : `\`${env}\``,
+      `${description}${live ? ' (live)' : ''}`,
+    ];
   });
   return `${[
     '# Configuration',
@@ -99,7 +101,15 @@ export const toConfigurationPage = (): string => {
     'name stops the start, `$$` before the brace is a literal. An unknown key, or a value that cannot be understood, stops the start and names the nearest known key.',
     'A secret key takes the value itself, or says where it stands: `file:/path`, `kubernetes:namespace/name/key`, `vault:path#field` (docs/secrets.md);',
     '`<environment>_FILE` names a file that holds it.',
-    'Lists in the environment are separated by commas; booleans are `1, true, yes, on` and `0, false, no, off`.',
+    'Lists in the environment are separated by commas; booleans are `1, true, yes, on` and `0, false, no, off`; an empty variable counts as unset,',
+    'as does an empty text in the file where the key takes none. An explicit zero is a value.',
+    '',
+    'Keys marked (live) take effect when the file changes or on SIGHUP, without a restart; the log names every key that changed, from what to what, and those that',
+    'need a restart. A file that is not valid changes nothing.',
+    '',
+    '`config validate` checks a configuration and its backends (also `--validate-config`), `config print` shows every key with its source, `config migrate` turns a',
+    'file of the Go edition into one of this, `config policy test` explains a decision of the policy. Samples stand in `deploy/config`. Editors complete and check a file',
+    'that begins with `# yaml-language-server: $schema=<path>/docs/configuration.schema.json`.',
     '',
     table(['key', 'type', 'default', 'environment', 'meaning'], rows),
   ].join('\n')}\n`;

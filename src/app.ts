@@ -11,11 +11,10 @@ import type { Caller, Effect } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { EncoderPool } from './kit/encoder.ts';
 import { AppError } from './kit/errors.ts';
-import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
 import { createLogger, type Logs } from './logging/logger.ts';
-import { type CallEngine, createCallEngine } from './manager/call.ts';
+import { type CallEngine, type CallLimits, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
 import { createManager, type Manager, type ServiceEntry } from './manager/manager.ts';
 import type { Selection } from './manager/profiles.ts';
@@ -30,6 +29,7 @@ import { createSecrets } from './secrets/create.ts';
 import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
+import { checkServiceNames } from './service-names.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
 import { openStore } from './store/open.ts';
@@ -52,21 +52,13 @@ export interface App {
   readonly local: Caller;
   openHttp(options?: { port?: number }): Promise<HttpDoor>;
   openStdio(): Promise<StdioDoor>;
+  /** Checks what a changed configuration asks of this application; the function it gives puts that into force. */
+  prepare(next: Config): () => void;
   /** Ends calls that outlived the grace time, then closes services and doors. */
   close(): Promise<void>;
 }
 
 const toMode = ({ security }: ServerConfig): Effect => (security.allowWrites ? (security.allowDestructive ? 'delete' : 'write') : 'read');
-
-const checkServiceNames = (config: ServerConfig, known: readonly string[]): void => {
-  for (const list of ['enabledServices', 'disabledServices'] as const) {
-    const unknown = config.enableDisable[list].find((name) => !known.includes(name));
-    if (unknown === undefined) continue;
-    throw new AppError('INVALID_ARGUMENT', `Configuration enableDisable.${list}: there is no service ${unknown}.`, {
-      details: { key: `enableDisable.${list}`, nearest: nearestNames(unknown, known), choices: known },
-    });
-  }
-};
 
 /** Platform is on unless disabled by name; the others follow the two lists. */
 const isEnabled = (name: string, { enabledServices, disabledServices }: ServerConfig['enableDisable']): boolean =>
@@ -93,6 +85,27 @@ const toEntries = async (config: Config, env: Settings['env']): Promise<{ entrie
   );
   return { entries: [...own, ...plugged], clusters };
 };
+
+/** Getters, since these keys change while the server runs. */
+const toLimits = (config: Config): CallLimits => ({
+  get callMs() {
+    return config.timeouts.callSec * 1000;
+  },
+  get maxCallMs() {
+    return config.timeouts.maxCallSec * 1000;
+  },
+  get maxTokens() {
+    return config.output.maxTokens;
+  },
+  get maxTokensCeiling() {
+    return config.output.maxTokensCeiling;
+  },
+  get concurrentCalls() {
+    return config.limits.concurrentCalls;
+  },
+  maxResponseBytes: config.performance.max_response_size,
+  cutsLarge: config.performance.truncate_large_responses,
+});
 
 interface DirectoryFor {
   readonly selection: Selection;
@@ -182,15 +195,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const manager = createManager({ services: entries, deps, logger });
   observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped });
   const stopping = new AbortController();
-  const limits = {
-    callMs: config.timeouts.callSec * 1000,
-    maxCallMs: config.timeouts.maxCallSec * 1000,
-    maxTokens: config.output.maxTokens,
-    maxTokensCeiling: config.output.maxTokensCeiling,
-    maxResponseBytes: config.performance.max_response_size,
-    cutsLarge: config.performance.truncate_large_responses,
-    concurrentCalls: config.limits.concurrentCalls,
-  };
+  const limits = toLimits(config);
   const mode = toMode(config);
   const audit = config.audit.enabled
     ? await openAudit(config.audit, {
@@ -244,7 +249,9 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     confirmations: createConfirmations(sealer, now),
     serverInfo: { name: NAME, title: TITLE, version: VERSION },
     toCaller: (authInfo) => (authInfo?.extra?.['caller'] as Caller | undefined) ?? local,
-    isPrivate: policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled,
+    get isPrivate() {
+      return policy.current().hasRules || config.security.policyFile !== undefined || config.auth.enabled;
+    },
     mask: redactor.mask,
     report,
     metrics,
@@ -324,6 +331,14 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       );
       doors.push(door);
       return door;
+    },
+    prepare(next) {
+      const usePolicy = policy.prepare(next.security.policy);
+      return () => {
+        logger.setLevels(next.logging);
+        if (JSON.stringify(next.security.policy) !== JSON.stringify(config.security.policy)) usePolicy();
+        config.security.policy = next.security.policy;
+      };
     },
     async close() {
       isReady = false;

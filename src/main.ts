@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run(argv: readonly strin
   tools: () => import('./commands/tools.ts'),
   doctor: () => import('./commands/doctor.ts'),
   demo: () => import('./commands/demo.ts'),
+  config: () => import('./commands/config.ts'),
   secrets: () => import('./commands/secrets.ts'),
   audit: () => import('./commands/audit.ts'),
   help: () => import('./commands/help.ts'),

@@ -4,7 +4,8 @@ import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { auditConfig } from './audit/config.ts';
 import { cacheConfig } from './cache/config.ts';
-import { type ConfigKey, listKeys, loadConfig } from './config/load.ts';
+import { type ConfigKey, listKeys, type Shape } from './config/keys.ts';
+import { loadConfig } from './config/load.ts';
 import { securityKeys, serverConfig } from './config/server.ts';
 import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
 import { section } from './kit/config.ts';
@@ -36,7 +37,7 @@ const ownShape = {
   secrets: secretsConfig,
   security: section({ ...securityKeys, ...policyKeys }),
 };
-const configShape = { ...ownShape, ...serviceShape };
+export const configShape = { ...ownShape, ...serviceShape };
 
 export type ServerConfig = z.infer<z.ZodObject<typeof ownShape>>;
 export type Config = ServerConfig & Readonly<Record<string, unknown>>;
@@ -46,7 +47,14 @@ export interface Settings {
   readonly warnings: readonly string[];
   /** Keys that were set, not defaulted. */
   readonly given: ReadonlySet<string>;
+  /** Dotted key -> `file`, the variable, or the flag that set it. */
+  readonly from: ReadonlyMap<string, string>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** All sections, those of plugins too. */
+  readonly shape: Shape;
+  readonly options: SettingsOptions;
+  /** The file as it was read. */
+  readonly text: string;
 }
 
 /** Every configuration key, for documentation and `doctor`. */
@@ -77,17 +85,32 @@ export const loadPlugin = async (specifier: string): Promise<Plugin> => {
   return { definition, catalogue: toCatalogue(definition) };
 };
 
+/** How a start was asked for; kept, so that the same can be read again. */
+export interface SettingsOptions {
+  readonly file?: string;
+  readonly env: Settings['env'];
+  /** By dotted key. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+  /** Dotted key -> the flag as it was typed. */
+  readonly flagNames?: Readonly<Record<string, string>>;
+}
+
+/** A plugin's section is checked by the plugin itself when it starts; here it only must not count as unknown. */
+const toPluginShape = async (names: readonly string[]): Promise<Shape> => {
+  const plugins = await Promise.all(names.map(loadPlugin));
+  return Object.fromEntries(plugins.map(({ definition }) => [definition.name, definition.config.optional()]));
+};
+
 /** Reads the configuration with the sections of all services, built in and plugged in. */
-export const loadSettings = async (options: {
-  file?: string;
-  env: Settings['env'];
-  flags?: Readonly<Record<string, unknown>>;
-}): Promise<Settings> => {
-  // A plugin's section is checked by the plugin itself when it starts; here it only must not count as unknown.
-  const source = { env: options.env, flags: options.flags ?? {}, ...(options.file === undefined ? {} : { file: options.file }) };
-  const first = await loadConfig({ shape: configShape, ...source, lenient: true });
-  const plugins = await Promise.all((first.config as unknown as ServerConfig).plugins.map(loadPlugin));
-  const pluginShape = Object.fromEntries(plugins.map(({ definition }) => [definition.name, definition.config.optional()]));
-  const loaded = await loadConfig({ shape: { ...configShape, ...pluginShape }, ...source });
-  return { config: loaded.config as unknown as Config, warnings: loaded.warnings, given: loaded.given, env: options.env };
+export const loadSettings = async (options: SettingsOptions): Promise<Settings> => {
+  const { file, env, flags = {}, flagNames = {} } = options;
+  const named = Object.entries(flags).map(([key, value]) => [key, { value, name: flagNames[key] ?? key }] as const);
+  const { config, warnings, from, shape, text } = await loadConfig({
+    shape: configShape,
+    extend: toPluginShape,
+    env,
+    flags: Object.fromEntries(named),
+    ...(file === undefined ? {} : { file }),
+  });
+  return { config: config as unknown as Config, warnings, given: new Set(from.keys()), from, shape, text, env, options };
 };

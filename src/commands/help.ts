@@ -21,6 +21,7 @@ Usage: ${NAME} [command] [flags]
   doctor    what is configured, reachable and allowed
   demo      an embedded cluster with an incident in it, and a walk through it
   secrets   make API keys, and hashes of keys and passwords
+  config    validate, print, schema, migrate, and policy test: a configuration without a server
   audit     the stored records of calls, and whether their chain is intact
   help      this text; "${NAME} <command> --help" tells more
 
@@ -33,6 +34,8 @@ export const SERVE_HELP = `Usage: ${NAME} [serve] [flags]
   --read-timeout SEC   header and body read limit
   --write-timeout SEC  longest time for an answer that is no stream
   --idle-timeout SEC   keep-alive idle time
+  --validate-config    check the configuration and its backends, and end (as: config validate)
+  --list WHAT          services or tools, and end; --output text|json|table|csv, --service NAME, --verbose
 
 ${SETTINGS_HELP}
 Endpoints over HTTP: /mcp (the profile), /api/<service>/streamable-http, /api/<service>/http, /api/<service>/sse, /api/aggregate/...,

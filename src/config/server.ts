@@ -1,13 +1,16 @@
 // The server's own configuration keys. Every service owns its section; config/load.ts joins them.
 
 import { z } from 'zod';
-import { address, described, names, secret, section } from '../kit/config.ts';
+import { address, described, live, names, secret, section } from '../kit/config.ts';
 
-const paths = (family: string) =>
-  z
-    .record(z.string(), z.string().startsWith('/'))
-    .default({})
-    .meta({ description: `Route overrides of the ${family} family, per service or \`aggregate\`.` });
+const paths = (family: string, env: string) =>
+  described(
+    z
+      .record(z.string(), z.string().regex(/^\/[^\s?#%]*[^\s?#%/]$/, 'must be a path such as /api/kubernetes, without a slash at its end'))
+      .default({}),
+    `${env}_<SERVICE>`,
+    `Route overrides of the ${family} family, per service or \`aggregate\`.`,
+  );
 
 export const MODES = ['stdio', 'sse', 'http', 'streamable-http'] as const;
 export type Mode = (typeof MODES)[number];
@@ -42,9 +45,9 @@ export const serverConfig = {
       'Longest time for an answer that is no stream, seconds; 0 = none.',
     ),
     idleTimeoutSec: described(z.int().min(0).max(3600).default(60), 'MCP_IDLE_TIMEOUT', 'Keep-alive idle time, seconds.'),
-    ssePaths: paths('sse'),
-    streamableHttpPaths: paths('streamable-http'),
-    httpPaths: paths('http'),
+    ssePaths: paths('sse', 'MCP_SSE_PATH'),
+    streamableHttpPaths: paths('streamable-http', 'MCP_STREAMABLE_HTTP_PATH'),
+    httpPaths: paths('http', 'MCP_HTTP_PATH'),
     cors: section({
       allowedOrigins: names('MCP_CORS_ALLOWED_ORIGINS', 'Browser origins that may call, such as https://console.example.com.'),
       allowedMethods: names('MCP_CORS_ALLOWED_METHODS', 'Methods that browsers may use beside GET, POST, DELETE and OPTIONS.'),
@@ -93,10 +96,12 @@ export const serverConfig = {
     }),
   }),
   limits: section({
-    concurrentCalls: described(
-      z.int().min(1).max(10_000).default(32),
-      'MCP_CONCURRENT_CALLS',
-      'Calls of one caller that run at once; more wait their turn.',
+    concurrentCalls: live(
+      described(
+        z.int().min(1).max(10_000).default(32),
+        'MCP_CONCURRENT_CALLS',
+        'Calls of one caller that run at once; more wait their turn.',
+      ),
     ),
     maxJsonDepth: described(z.int().min(8).max(1000).default(64), 'MCP_MAX_JSON_DEPTH', 'Deepest nesting of a request body; 413 above.'),
     maxJsonElements: described(
@@ -127,16 +132,16 @@ export const serverConfig = {
     ),
   }),
   output: section({
-    maxTokens: described(z.int().min(200).default(4000), 'MCP_OUTPUT_MAX_TOKENS', 'Normal limit of one answer, tokens.'),
-    maxTokensCeiling: described(
-      z.int().min(200).default(20_000),
-      'MCP_OUTPUT_MAX_TOKENS_CEILING',
-      'What a call may ask for at most, tokens.',
+    maxTokens: live(described(z.int().min(200).default(4000), 'MCP_OUTPUT_MAX_TOKENS', 'Normal limit of one answer, tokens.')),
+    maxTokensCeiling: live(
+      described(z.int().min(200).default(20_000), 'MCP_OUTPUT_MAX_TOKENS_CEILING', 'What a call may ask for at most, tokens.'),
     ),
   }),
   timeouts: section({
-    callSec: described(z.int().min(1).max(3600).default(60), 'MCP_CALL_TIMEOUT', 'Deadline of one tool call, seconds.'),
-    maxCallSec: described(z.int().min(1).max(86_400).default(600), 'MCP_MAX_CALL_TIMEOUT', 'Upper bound for tools that wait, seconds.'),
+    callSec: live(described(z.int().min(1).max(3600).default(60), 'MCP_CALL_TIMEOUT', 'Deadline of one tool call, seconds.')),
+    maxCallSec: live(
+      described(z.int().min(1).max(86_400).default(600), 'MCP_MAX_CALL_TIMEOUT', 'Upper bound for tools that wait, seconds.'),
+    ),
   }),
   plugins: names('MCP_PLUGINS', 'Services from outside: package names or file paths, imported at start.'),
 } as const;

@@ -16,7 +16,13 @@ export const described = <Schema extends z.ZodType>(schema: Schema, env: string,
 export const section = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
 
 /** Where to listen: `host:port`, `[::1]:port`, or `:port` for all interfaces. */
-export const address = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^\s:]*):\d{1,5}$/, 'must be host:port');
+export const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]*):\d{1,5}$/, 'must be host:port, such as 127.0.0.1:8080')
+  .refine((text) => !/:\d+$/.test(text) || Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port must be at most 65535');
+
+/** A key that takes effect while the server runs. */
+export const live = <Schema extends z.ZodType>(schema: Schema): Schema => schema.meta({ ...schema.meta(), live: true }) as Schema;
 
 /** A list of names; from the environment it is divided by commas. */
 export const names = (env: string, description: string) => described(z.array(z.string().min(1)).default([]), env, description);

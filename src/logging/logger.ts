@@ -22,6 +22,8 @@ export interface LoggerOptions {
 }
 
 export interface Logs extends Logger {
+  /** Other levels from now on. */
+  setLevels(levels: Pick<LoggerOptions, 'level' | 'services'>): void;
   /** Writes what is gathered, at once. */
   flush(): void;
   /** Lines that were dropped because nobody read them. */
@@ -33,8 +35,10 @@ const toThreshold = (level: ConfiguredLevel): number => LEVELS.indexOf(level ===
 
 export const createLogger = ({ level, services = {}, json, mask, write, now = Date.now }: LoggerOptions): Logs => {
   const writer = write === undefined ? createStderr() : { write, flush: () => {}, dropped: () => 0, close: async () => {} };
-  const common = toThreshold(level);
-  const own = new Map(Object.entries(services).map(([name, value]) => [name, toThreshold(value)]));
+  const toOwn = (levels: NonNullable<LoggerOptions['services']>) =>
+    new Map(Object.entries(levels).map(([name, value]) => [name, toThreshold(value)]));
+  let common = toThreshold(level);
+  let own = toOwn(services);
   const toLine = json ? toJsonLine : toTextLine;
   const thresholdFor = (fields: object): number => {
     const { service } = fields as { service?: unknown };
@@ -57,6 +61,10 @@ export const createLogger = ({ level, services = {}, json, mask, write, now = Da
     warn: log('warn'),
     error: log('error'),
     writes,
+    setLevels(levels) {
+      common = toThreshold(levels.level);
+      own = toOwn(levels.services ?? {});
+    },
     flush: writer.flush,
     dropped: writer.dropped,
     close: writer.close,

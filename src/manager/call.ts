@@ -61,6 +61,7 @@ export interface Call {
   readonly sealCursor: (state: Readonly<Record<string, unknown>>) => string;
 }
 
+/** Read with every call: they change while the server runs. */
 export interface CallLimits {
   /** Deadline of a call, ms. */
   readonly callMs: number;
@@ -126,7 +127,7 @@ const outerSteps = (deps: CallDeps): Steps<FinalAnswer> => {
     ...observingSteps(deps),
     permit: permit(deps.policy),
     deadline: deadline(deps.limits, deps.stopping),
-    admit: admit({ ...deps.limits, onWaiting: (count) => waiting.set(count) }),
+    admit: admit({ limits: deps.limits, onWaiting: (count) => waiting.set(count) }),
   };
 };
 const innerSteps = (deps: CallDeps): Steps<Answer> => ({

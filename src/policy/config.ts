@@ -1,7 +1,7 @@
 // The keys of the policy: who may use which tools on what. Also the shape of a policy file.
 
 import { z } from 'zod';
-import { described } from '../kit/config.ts';
+import { described, live } from '../kit/config.ts';
 
 const words = (description: string) =>
   z
@@ -39,15 +39,19 @@ export type RuleSource = z.infer<typeof rule> & {
 };
 
 export const policySchema = z.strictObject({
-  rules: z
-    .array(rule.extend(subjects))
-    .default([])
-    .meta({ description: 'For everyone, or for the principals and groups they name. The first that matches decides.' }),
-  roles: z.record(z.string().min(1), z.array(rule)).default({}).meta({ description: 'Named lists of rules.' }),
-  bindings: z
-    .array(z.strictObject({ role: z.string().min(1), ...subjects }))
-    .default([])
-    .meta({ description: 'Who has a role; a caller that is named by principal or by group. Looked at after `rules`, in order.' }),
+  rules: live(
+    z
+      .array(rule.extend(subjects))
+      .default([])
+      .meta({ description: 'For everyone, or for the principals and groups they name. The first that matches decides.' }),
+  ),
+  roles: live(z.record(z.string().min(1), z.array(rule)).default({}).meta({ description: 'Named lists of rules.' })),
+  bindings: live(
+    z
+      .array(z.strictObject({ role: z.string().min(1), ...subjects }))
+      .default([])
+      .meta({ description: 'Who has a role; a caller that is named by principal or by group. Looked at after `rules`, in order.' }),
+  ),
 });
 
 export type PolicySource = z.infer<typeof policySchema>;

@@ -10,6 +10,8 @@ import { createPolicy, type Policy } from './policy.ts';
 export interface PolicyHolder {
   /** Another object after every reload. */
   current(): Policy;
+  /** Checks another policy of the configuration, and gives what puts it into force. Throws INVALID_ARGUMENT. */
+  prepare(policy: PolicySource | undefined): () => void;
   close(): void;
 }
 
@@ -49,18 +51,24 @@ export const readPolicyFile = async (file: string): Promise<{ policy: Policy; te
 /** A file that turns invalid while the server runs changes nothing: the policy before stays in force, and the log says so. */
 export const openPolicy = async ({ policy, policyFile, logger, onChange }: PolicyOptions): Promise<PolicyHolder> => {
   if (policyFile === undefined) {
-    const fixed = createPolicy(policy);
-    return { current: () => fixed, close: () => {} };
-  }
-  if (policy !== undefined) {
-    throw new AppError(
-      'INVALID_ARGUMENT',
-      'Configuration security.policyFile: a policy stands in security.policy already; keep one of them.',
-      {
-        details: { key: 'security.policyFile' },
+    let current = createPolicy(policy);
+    return {
+      current: () => current,
+      prepare(next) {
+        const made = createPolicy(next);
+        return () => {
+          current = made;
+          onChange();
+        };
       },
-    );
+      close: () => {},
+    };
   }
+  const refuseBoth = (): AppError =>
+    new AppError('INVALID_ARGUMENT', 'Configuration security.policyFile: a policy stands in security.policy already; keep one of them.', {
+      details: { key: 'security.policyFile' },
+    });
+  if (policy !== undefined) throw refuseBoth();
   const first = await readPolicyFile(policyFile);
   let current = first.policy;
   const stop = watchFile(policyFile, first.text, (text) => {
@@ -77,5 +85,12 @@ export const openPolicy = async ({ policy, policyFile, logger, onChange }: Polic
         ),
     );
   });
-  return { current: () => current, close: stop };
+  return {
+    current: () => current,
+    prepare(next) {
+      if (next !== undefined) throw refuseBoth();
+      return () => {};
+    },
+    close: stop,
+  };
 };

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { ServiceDefinition } from '../kit/service.ts';
 import { kubernetesConfig } from './kubernetes/config.ts';
 import { findKubernetes } from './kubernetes/find.ts';
-import { platformConfig } from './platform/config.ts';
+import { type PlatformConfig, platformConfig } from './platform/config.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,7 +20,7 @@ export const services = {
   platform: {
     config: platformConfig,
     load: async () => (await import('./platform/index.ts')).platform,
-    find: () => ({ configured: true }),
+    find: ({ enabled }: PlatformConfig) => ({ configured: enabled }),
   },
   kubernetes: { config: kubernetesConfig, load: async () => (await import('./kubernetes/index.ts')).kubernetes, find: findKubernetes },
 } as const satisfies Record<string, ServiceSlot>;

@@ -219,7 +219,7 @@ describe('a start that cannot be meant', () => {
     ['an unknown mode', ['--mode', 'carrier-pigeon'], {}, /server\.mode/],
     ['an unknown service', [], { MCP_DISABLED_SERVICES: 'kuberntes' }, /there is no service kuberntes/],
     ['an unknown profile', ['--profile', 'cor'], {}, /Unknown profile cor[\s\S]*core/],
-    ['a number that is none', [], { MCP_K8S_QPS: 'fast' }, /kubernetes\.qps: MCP_K8S_QPS must be a number/],
+    ['a number that is none', [], { MCP_K8S_QPS: 'fast' }, /kubernetes\.qps: must be a number, not a text\. It comes from MCP_K8S_QPS/],
     ['an unknown flag', ['--adr', 'x'], {}, /--addr/],
     ['a configuration file that is not there', ['--config', 'nowhere.yaml'], {}, /cannot be read/],
   ])('%s ends with 2 and words', async (_, args, env, words) => {

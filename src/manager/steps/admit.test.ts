@@ -21,7 +21,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 describe('the bound on calls at once', () => {
   it('lets more calls of one caller wait in order, and others pass', async () => {
     const counts: number[] = [];
-    const step = admit({ concurrentCalls: 2, onWaiting: (count) => counts.push(count) });
+    const step = admit({ limits: { concurrentCalls: 2 }, onWaiting: (count) => counts.push(count) });
     const work = createWork();
     const greedy = [1, 2, 3, 4].map(() => step(callOf('greedy'), work.next));
     await turn();
@@ -37,7 +37,7 @@ describe('the bound on calls at once', () => {
   });
 
   it('frees the place of a call that fails, and of one that is cancelled while it waits', async () => {
-    const step = admit({ concurrentCalls: 1 });
+    const step = admit({ limits: { concurrentCalls: 1 } });
     await expect(step(callOf('a'), () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
     const work = createWork();
     const first = step(callOf('a'), work.next);
@@ -54,7 +54,7 @@ describe('the bound on calls at once', () => {
   });
 
   it('refuses at once what would wait behind too many', async () => {
-    const step = admit({ concurrentCalls: 1 });
+    const step = admit({ limits: { concurrentCalls: 1 } });
     const work = createWork();
     const waiting = Array.from({ length: 33 }, () => step(callOf('a'), work.next));
     await expect(step(callOf('a'), work.next)).rejects.toMatchObject({ code: 'RATE_LIMITED', details: { retry_after: '1s' } });

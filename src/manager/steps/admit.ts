@@ -15,13 +15,13 @@ interface Slots {
 
 export interface AdmitOptions {
   /** Calls of one caller that run at once. */
-  readonly concurrentCalls: number;
+  readonly limits: { readonly concurrentCalls: number };
   /** How many calls wait, after every change. */
   readonly onWaiting?: ((count: number) => void) | undefined;
 }
 
 /** @throws AppError RATE_LIMITED when too many of the caller's calls wait already */
-export const admit = ({ concurrentCalls, onWaiting }: AdmitOptions): Step<Call, FinalAnswer> => {
+export const admit = ({ limits, onWaiting }: AdmitOptions): Step<Call, FinalAnswer> => {
   const callers = new Map<string, Slots>();
   let waitingInAll = 0;
   const tellWaiting = (change: number): void => {
@@ -29,10 +29,14 @@ export const admit = ({ concurrentCalls, onWaiting }: AdmitOptions): Step<Call, 
     onWaiting?.(waitingInAll);
   };
   const wait = (slots: Slots, signal: AbortSignal): Promise<void> => {
-    if (slots.waiting.size >= concurrentCalls * WAITING_PER_SLOT) {
-      throw new AppError('RATE_LIMITED', `${slots.waiting.size} calls of this caller wait already; ${concurrentCalls} run at once.`, {
-        details: { retry_after: '1s', setting: 'limits.concurrentCalls' },
-      });
+    if (slots.waiting.size >= limits.concurrentCalls * WAITING_PER_SLOT) {
+      throw new AppError(
+        'RATE_LIMITED',
+        `${slots.waiting.size} calls of this caller wait already; ${limits.concurrentCalls} run at once.`,
+        {
+          details: { retry_after: '1s', setting: 'limits.concurrentCalls' },
+        },
+      );
     }
     tellWaiting(1);
     return new Promise<void>((resolve, reject) => {
@@ -59,7 +63,7 @@ export const admit = ({ concurrentCalls, onWaiting }: AdmitOptions): Step<Call, 
     const { id } = call.request.caller;
     const slots = callers.get(id) ?? { running: 0, waiting: new Set() };
     callers.set(id, slots);
-    if (slots.running < concurrentCalls) slots.running += 1;
+    if (slots.running < limits.concurrentCalls) slots.running += 1;
     else await wait(slots, call.ctx.signal);
     try {
       return await next(call);

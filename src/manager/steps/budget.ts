@@ -14,12 +14,13 @@ const tooLarge = (bytes: number, limit: number): AppError =>
 
 /** @throws AppError PAYLOAD_TOO_LARGE for what is too large in bytes and may not, or cannot, be cut */
 export const budget =
-  ({ maxTokens, maxTokensCeiling, maxResponseBytes, cutsLarge }: BudgetLimits, execute: (call: Call) => Promise<Answer>) =>
+  (limits: BudgetLimits, execute: (call: Call) => Promise<Answer>) =>
   async (call: Call): Promise<FinalAnswer> => {
     const answer = await execute(call);
     const asked = call.args['maxTokens'];
+    const { maxResponseBytes, cutsLarge } = limits;
     const fitted = fitAnswer(answer, {
-      maxTokens: Math.min(typeof asked === 'number' ? asked : maxTokens, maxTokensCeiling),
+      maxTokens: Math.min(typeof asked === 'number' ? asked : limits.maxTokens, limits.maxTokensCeiling),
       maxBytes: maxResponseBytes,
       cutsLarge,
       seal: call.sealCursor,

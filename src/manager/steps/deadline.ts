@@ -23,8 +23,9 @@ const toLate = (ms: number): AppError =>
   });
 
 export const deadline =
-  ({ callMs, maxCallMs }: Pick<CallLimits, 'callMs' | 'maxCallMs'>, stopping: AbortSignal): Step<Call, FinalAnswer> =>
+  (limits: Pick<CallLimits, 'callMs' | 'maxCallMs'>, stopping: AbortSignal): Step<Call, FinalAnswer> =>
   async (call, next) => {
+    const { callMs, maxCallMs } = limits;
     const ms = Math.min(Math.max(callMs, toWaitMs(call.args)), maxCallMs + WAIT_MARGIN_MS);
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(toLate(ms)), ms);

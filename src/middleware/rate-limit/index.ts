@@ -42,15 +42,23 @@ export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused
   const spare = createMemoryStore();
   const take = withSpare(store.take, spare.take);
   const increment = withSpare(store.increment, spare.increment);
-  const bucket = { rate: config.requests_per_second, burst: config.burst };
-  const quota = config.requests_per_day;
+  // Read with each request: the keys change while the server runs.
+  const bucket = {
+    get rate() {
+      return config.requests_per_second;
+    },
+    get burst() {
+      return config.burst;
+    },
+  };
   const refuse = (
     exchange: HttpExchange,
     by: 'caller' | 'address' | 'quota',
     waitMs: number,
     headers: Record<string, string>,
   ): Response => {
-    const message = by === 'quota' ? `The quota of ${quota} requests in 24 hours is used up.` : 'Too many requests: slow down.';
+    const message =
+      by === 'quota' ? `The quota of ${config.requests_per_day} requests in 24 hours is used up.` : 'Too many requests: slow down.';
     const error = new AppError('RATE_LIMITED', message, { details: { retry_after: `${seconds(waitMs)}s`, by } });
     onRefused?.(by, exchange, error);
     return toErrorResponse(error, headers);
@@ -61,6 +69,7 @@ export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused
     const taken = await take(`rate:${who}`, bucket);
     const headers = toHeaders(taken, config);
     if (!taken.allowed) return refuse(exchange, by, taken.waitMs, headers);
+    const quota = config.requests_per_day;
     if (quota > 0 && (await increment(`quota:${who}`, DAY_MS)) > quota) {
       return refuse(exchange, 'quota', HOUR_MS, headers);
     }

@@ -5,3 +5,5 @@ import { z } from 'zod';
 export const platformConfig = z.strictObject({
   enabled: z.boolean().default(true).meta({ env: 'MCP_PLATFORM_ENABLED', description: 'Joint tools over all services.' }),
 });
+
+export type PlatformConfig = z.infer<typeof platformConfig>;
