@@ -32,6 +32,7 @@ import type { StdioDoor } from './server/stdio.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
 import { openStore } from './store/open.ts';
+import { postWebhook } from './upstream/webhook.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
@@ -195,6 +196,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
         now,
         mask: redactor.mask,
         learnSecret: redactor.learn,
+        post: postWebhook,
         offersChanges: mode !== 'read',
         count: (event) => {
           if (event === 'dropped') metrics.families.mcp_audit_dropped_total.labels().inc();
