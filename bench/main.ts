@@ -1,4 +1,4 @@
-// npm run bench [-- P1 P3 ...] [-- --peers]: measures, prints one table, writes results/latest.json.
+// npm run bench [-- P1 P3 ... | soak] [-- --peers]: measures, prints one table, writes results/latest.json.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -13,6 +13,7 @@ import { firstList, listLatency } from './lists.ts';
 import { load } from './load.ts';
 import { memory } from './memory.ts';
 import { oneAnswer } from './reads.ts';
+import { soak } from './soak.ts';
 import { coldStart } from './start.ts';
 import { type BenchCluster, openCluster } from './support/cluster.ts';
 import { installPeers, type Peers } from './support/peers.ts';
@@ -37,12 +38,16 @@ const MEASUREMENTS: readonly Measurement[] = [
   oneAnswer,
 ];
 
+/** Too long for every run: only by name. */
+const BY_NAME: readonly Measurement[] = [soak];
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const choose = (ids: readonly string[]): readonly Measurement[] => {
-  const unknown = ids.find((id) => !MEASUREMENTS.some((measurement) => measurement.id === id));
-  if (unknown !== undefined) throw new Error(`there is no row ${unknown}; rows: ${MEASUREMENTS.map(({ id }) => id).join(', ')}`);
-  return ids.length === 0 ? MEASUREMENTS : MEASUREMENTS.filter(({ id }) => ids.includes(id));
+  const all = [...MEASUREMENTS, ...BY_NAME];
+  const unknown = ids.find((id) => !all.some((measurement) => measurement.id === id));
+  if (unknown !== undefined) throw new Error(`there is no row ${unknown}; rows: ${all.map(({ id }) => id).join(', ')}`);
+  return ids.length === 0 ? MEASUREMENTS : all.filter(({ id }) => ids.includes(id));
 };
 
 /** Everything that must be taken down, newest first. */

@@ -9,6 +9,7 @@ import catalogueFile from './generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from './kit/catalogue.ts';
 import type { Caller, Effect } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
+import { EncoderPool } from './kit/encoder.ts';
 import { AppError } from './kit/errors.ts';
 import { nearestNames } from './kit/nearest.ts';
 import { createSealer } from './kit/seal.ts';
@@ -187,6 +188,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     maxCallMs: config.timeouts.maxCallSec * 1000,
     maxTokens: config.output.maxTokens,
     maxTokensCeiling: config.output.maxTokensCeiling,
+    maxResponseBytes: config.performance.max_response_size,
+    cutsLarge: config.performance.truncate_large_responses,
     concurrentCalls: config.limits.concurrentCalls,
   };
   const mode = toMode(config);
@@ -198,6 +201,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
         learnSecret: redactor.learn,
         post: postWebhook,
         offersChanges: mode !== 'read',
+        encoders: new EncoderPool(config.performance.json_pool_size, config.performance.json_buffer_size),
         count: (event) => {
           if (event === 'dropped') metrics.families.mcp_audit_dropped_total.labels().inc();
         },

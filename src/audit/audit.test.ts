@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EncoderPool } from '../kit/encoder.ts';
 import { AppError } from '../kit/errors.ts';
 import { postWebhook } from '../upstream/webhook.ts';
 import { parseLine } from './chain.ts';
@@ -156,6 +157,19 @@ const toFile = (name: string, file: object = {}, more: object = {}): { storage: 
 const readerOf = ({ file }: { file: { path: string } }) => openFileReader({ path: file.path, maxLogs: 10_000, format: 'json' });
 
 describe('storage file', () => {
+  it('writes with the encoders it is given, of the size and number that the configuration says (GUIDE-CONF-04)', async () => {
+    for (const [kept, idle] of [
+      [0, 0],
+      [3, 1],
+    ] as const) {
+      const encoders = new EncoderPool(kept, 256);
+      const audit = await open(toFile(`encoders-${kept}.log`), { encoders });
+      await record(audit, 'write', done);
+      await audit.close();
+      expect(encoders.idle).toBe(idle);
+    }
+  });
+
   it('rotates by size, compresses, removes the oldest, and the chain stays intact (GUIDE-AUDIT-01)', async () => {
     const config = toFile('rotate', { maxSizeMB: 0.005, maxBackups: 3 });
     for (let start = 0; start < 3; start += 1) {

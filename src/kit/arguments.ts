@@ -119,7 +119,10 @@ export const parseArguments = <Schema extends InputSchema>(schema: Schema, raw: 
       });
     }
     if (value === null && isOptional(field)) continue;
-    given[key] = coerce(value, field);
+    const read = coerce(value, field);
+    // What came as text was one value until now.
+    if (read !== value) checkBounds(read);
+    given[key] = read;
   }
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data as z.infer<Schema>;

@@ -7,6 +7,10 @@ import { estimateTokens } from './tokens.ts';
 
 export interface BudgetOptions {
   readonly maxTokens: number;
+  /** Of the whole answer as JSON, both forms together; absent = no limit but that in tokens. */
+  readonly maxBytes?: number | undefined;
+  /** Whether an answer above `maxBytes` is cut like one above `maxTokens`; else its size is only told. */
+  readonly cutsLarge?: boolean | undefined;
   /** Seals the state of a cursor. */
   readonly seal: (state: Readonly<Record<string, unknown>>) => string;
 }
@@ -19,7 +23,12 @@ interface Cut {
   readonly maxString: number;
 }
 
-type Draft = FinalAnswer & { readonly tokens: number };
+type Draft = FinalAnswer & { readonly fits: boolean };
+
+/** What the protocol writes around an answer, generously. */
+const ENVELOPE_BYTES = 512;
+/** A character as JSON within JSON: `\\\\u001f` for control characters, else at most three bytes of UTF-8. */
+const MAX_BYTES_PER_CHAR = 7;
 
 const STRING_LIMITS = [1000, 300, 120];
 
@@ -93,9 +102,25 @@ const draftOf = (answer: Answer, cut: Cut, options: BudgetOptions): Draft => {
     cached: answer.cachedMs === undefined ? undefined : `${formatDuration(answer.cachedMs)} ago`,
   });
   const text = renderText(structured, answer.summary);
-  const tokens = Math.max(estimateTokens(text), estimateTokens(JSON.stringify(structured)));
-  return { structured, text, tokens, ...(answer.content === undefined ? {} : { content: answer.content }) };
+  const { content } = answer;
+  const final = { structured, text, ...(content === undefined ? {} : { content }) };
+  const json = JSON.stringify(structured);
+  const tokens = Math.max(estimateTokens(text), estimateTokens(json));
+  const bytes = isSurelySmall(final, json.length, options) ? undefined : toBytes(final);
+  const isLarge = bytes !== undefined && bytes > (options.maxBytes ?? Number.POSITIVE_INFINITY);
+  return {
+    ...final,
+    ...(bytes === undefined ? {} : { bytes }),
+    fits: tokens <= options.maxTokens && !(isLarge && options.cutsLarge === true),
+  };
 };
+
+/** Almost every answer is far below the limit: then its bytes are not counted. */
+const isSurelySmall = ({ text, content }: FinalAnswer, jsonLength: number, { maxBytes }: BudgetOptions): boolean =>
+  maxBytes === undefined || (content === undefined && ENVELOPE_BYTES + (text.length + jsonLength) * MAX_BYTES_PER_CHAR <= maxBytes);
+
+const toBytes = ({ raw, text, structured, content }: FinalAnswer): number =>
+  ENVELOPE_BYTES + Buffer.byteLength(JSON.stringify(raw ?? [text, structured, content]));
 
 /** Largest count in 0..most for which `fits`, assuming that fewer always fit better. */
 const largest = (most: number, fits: (count: number) => boolean): number => {
@@ -138,37 +163,39 @@ const whole = (answer: Answer): Cut => ({
   maxString: Number.POSITIVE_INFINITY,
 });
 
-/** The answer in both forms, within `maxTokens`. */
+/** The answer in both forms, within `maxTokens`; what is `raw` is never cut. `bytes` is told when it may be above `maxBytes`. */
 export const fitAnswer = (answer: Answer, options: BudgetOptions): FinalAnswer => {
-  if (answer.raw !== undefined) return { structured: {}, text: '', raw: answer.raw };
+  if (answer.raw !== undefined) {
+    const final = { structured: {}, text: '', raw: answer.raw };
+    return options.maxBytes === undefined ? final : { ...final, bytes: toBytes(final) };
+  }
   const draft = draftOf(answer, whole(answer), options);
-  return draft.tokens <= options.maxTokens ? draft : { ...cutAnswer(answer, draft, options), isCut: true };
+  return draft.fits ? draft : { ...cutAnswer(answer, draft, options), isCut: true };
 };
 
 const cutAnswer = (answer: Answer, uncut: Draft, options: BudgetOptions): Draft => {
   const all = answer.list?.items.length ?? 0;
   const sections = answer.sections?.length ?? 0;
-  const fits = (draft: Draft): boolean => draft.tokens <= options.maxTokens;
   let cut = whole(answer);
-  let draft = uncut;
+  let draft: Draft = uncut;
   const tryCut = (change: Partial<Cut>): boolean => {
     cut = { ...cut, ...change };
     draft = draftOf(answer, cut, options);
-    return fits(draft);
+    return draft.fits;
   };
   for (let dropped = 1; dropped <= (answer.list?.optional?.length ?? 0); dropped++) if (tryCut({ dropped })) return draft;
   for (const maxString of STRING_LIMITS) if (tryCut({ maxString })) return draft;
   if (sections > 1) {
     const kept = Math.max(
       1,
-      largest(sections, (count) => fits(draftOf(answer, { ...cut, sections: count, items: Math.min(cut.items, 1) }, options))),
+      largest(sections, (count) => draftOf(answer, { ...cut, sections: count, items: Math.min(cut.items, 1) }, options).fits),
     );
     if (tryCut({ sections: kept })) return draft;
   }
   if (all > 1) {
     const kept = Math.max(
       1,
-      largest(all, (items) => fits(draftOf(answer, { ...cut, items }, options))),
+      largest(all, (items) => draftOf(answer, { ...cut, items }, options).fits),
     );
     if (tryCut({ items: kept })) return draft;
   }
@@ -179,7 +206,7 @@ const cutAnswer = (answer: Answer, uncut: Draft, options: BudgetOptions): Draft 
     [1, 20],
   ] as const) {
     draft = draftOf(shrinkFirst(answer, items, most), { ...cut, items: Math.min(cut.items, 1) }, options);
-    if (fits(draft)) return draft;
+    if (draft.fits) return draft;
   }
   return draft;
 };

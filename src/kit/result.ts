@@ -81,5 +81,7 @@ export interface FinalAnswer {
   readonly content?: readonly ContentBlock[];
   /** Something was left out to keep the limit. */
   readonly isCut?: boolean;
+  /** Size as JSON; told only where it may be above the limit. */
+  readonly bytes?: number;
   readonly raw?: Readonly<Record<string, unknown>>;
 }

@@ -25,8 +25,9 @@ const kindOf = (code: number): number => {
 const weighRun = (kind: number, length: number, mixed: boolean, bytes: number): number => {
   if (kind === LETTER) return mixed ? Math.max(1, length / 1.55) : length <= 5 ? 1 : 1 + (length - 5) / 4.6;
   if (kind === DIGIT) return Math.ceil(length / 3);
-  if (kind === SPACE) return length === 1 ? 0.1 : 1;
-  if (kind === NEWLINE) return 0.7;
+  // Long runs are no free ride: the vocabulary has words of about a hundred spaces and of sixteen line ends.
+  if (kind === SPACE) return length === 1 ? 0.1 : Math.max(1, length / 100);
+  if (kind === NEWLINE) return Math.max(0.7, length / 16);
   if (kind === PUNCTUATION) return length === 1 ? 0.95 : Math.max(1, length / 2.2);
   return kind === IDEOGRAPH ? length * 0.85 : bytes / 2.3;
 };

@@ -70,6 +70,10 @@ export interface CallLimits {
   readonly maxTokens: number;
   /** What a call may ask for at most, tokens. */
   readonly maxTokensCeiling: number;
+  /** Hard limit of an answer, bytes. */
+  readonly maxResponseBytes: number;
+  /** Whether an answer above it is cut; else it fails. */
+  readonly cutsLarge: boolean;
   /** Calls of one caller that run at once. */
   readonly concurrentCalls: number;
 }

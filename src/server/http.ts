@@ -1,6 +1,6 @@
 // Opens the HTTP transport: sockets and limits, then the pipeline, then the route. Nothing else.
 
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { compose } from '../kit/compose.ts';
@@ -11,6 +11,7 @@ import type { Forwarding } from './forwarded.ts';
 import { httpPipeline, type PipelineOptions } from './pipeline.ts';
 import type { Routes } from './routes.ts';
 import { openTls, type TlsOptions } from './tls.ts';
+import { refuseAddress, refuseUnreadable } from './unreadable.ts';
 
 export interface HttpOptions extends PipelineOptions {
   readonly host: string;
@@ -134,23 +135,58 @@ const lightenJson = (): void => {
   };
 };
 
+/**
+ * Connections without a request yet, such as those that clients open ahead. Node counts them as active, so that one of them would hold
+ * a shutdown for its whole grace time. Known by their peer: a request over TLS comes with another socket object.
+ */
+const createSilent = () => {
+  const sockets = new Map<string, Socket>();
+  const toKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  return {
+    add(socket: Socket): void {
+      const key = toKey(socket);
+      sockets.set(key, socket);
+      socket.once('close', () => {
+        if (sockets.get(key) === socket) sockets.delete(key);
+      });
+    },
+    remove: (socket: Socket): void => void sockets.delete(toKey(socket)),
+    destroy(): void {
+      for (const socket of sockets.values()) socket.destroy();
+    },
+  };
+};
+
 /** Listens; resolves when connections are taken. */
 export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const fetch = createFetch(options);
-  const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), { overrideGlobalObjects: true });
+  const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), {
+    overrideGlobalObjects: true,
+    errorHandler: refuseAddress,
+  });
   lightenJson();
   const limits = {
     requestTimeout: options.readTimeoutMs,
     headersTimeout: options.readTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
+    // Refused one step later, in the shape of all errors.
+    requireHostHeader: false,
     // How often those who send too slowly are looked for.
     connectionsCheckingInterval: Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, options.readTimeoutMs / 4)),
   };
-  const onRequest: RequestListener = (incoming, outgoing) => void listener(incoming, outgoing);
+  const silent = createSilent();
+  const answers = new WeakMap<Socket, ServerResponse>();
+  const onRequest: RequestListener = (incoming, outgoing) => {
+    silent.remove(incoming.socket);
+    answers.set(incoming.socket, outgoing);
+    void listener(incoming, outgoing);
+  };
   const tls = options.tls === undefined ? undefined : await openTls(options.tls, limits, onRequest);
   const server = tls?.server ?? createServer(limits, onRequest);
   server.maxConnections = options.maxConnections;
   server.on('connection', options.onConnection);
+  server.on('connection', silent.add);
+  refuseUnreadable(server, (socket) => answers.get(socket));
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closed: Promise<void> | undefined;
@@ -164,7 +200,10 @@ export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
     async drain() {
       const done = stopListening();
       // A connection turns idle when its last answer is out; nothing tells us, so we look.
-      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+      const sweep = setInterval(() => {
+        server.closeIdleConnections();
+        silent.destroy();
+      }, SWEEP_MS);
       server.closeIdleConnections();
       await done;
       clearInterval(sweep);

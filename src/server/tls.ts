@@ -64,7 +64,9 @@ export const openTls = async (
   const { createServer } = await import('node:https');
   let signature = await sign(files);
   const client = files.clientCAFile === undefined ? {} : { requestCert: true, rejectUnauthorized: needsClientCertificate };
-  const server = createServer({ ...limits, ...(await load(files)), ...client }, onRequest);
+  // Who is slow here holds a connection as well as one who is slow with headers.
+  const handshakeTimeout = limits.headersTimeout === undefined ? {} : { handshakeTimeout: limits.headersTimeout };
+  const server = createServer({ ...limits, ...handshakeTimeout, ...(await load(files)), ...client }, onRequest);
   const look = async (): Promise<void> => {
     const next = await sign(files);
     if (next === signature) return;

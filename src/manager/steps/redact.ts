@@ -7,12 +7,23 @@ import type { Call } from '../call.ts';
 
 type Mask = (text: string) => string;
 
-const clean = (value: unknown, mask: Mask): unknown => {
+/** Deeper than any real object: what comes after this step walks by recursion, and must not run out of stack. */
+const MAX_DEPTH = 200;
+/** Names as programs write them. Others come from a backend, such as those of annotations, and may hold anything. */
+const ORDINARY_KEY = /^\w{1,40}$/;
+
+const clean = (value: unknown, mask: Mask, depth = 0): unknown => {
   if (typeof value === 'string') return mask(value);
-  if (Array.isArray(value)) return value.map((item) => clean(item, mask));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, clean(item, mask)]));
+  if (depth >= MAX_DEPTH) return '…(nested deeper)';
+  if (Array.isArray(value)) return value.map((item) => clean(item, mask, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [ORDINARY_KEY.test(key) ? key : mask(key), clean(item, mask, depth + 1)]),
+  );
 };
+
+/** A tool that walked into the depths of what a backend sent. */
+const isTooDeep = (thrown: unknown): boolean => thrown instanceof RangeError && thrown.message.includes('call stack');
 
 export const cleanAnswer = (answer: Answer, mask: Mask): Answer => {
   // A cursor's state is sealed, never shown, and must come back unchanged.
@@ -41,6 +52,7 @@ export const redact =
     try {
       return cleanAnswer(await next(call), mask);
     } catch (thrown) {
+      if (isTooDeep(thrown)) throw new AppError('DATA_ERROR', 'The backend answered something nested too deeply.', { cause: thrown });
       const error = toAppError(thrown);
       // Only AppErrors carry words meant for callers; anything else keeps its text in `cause`.
       if (!(thrown instanceof AppError)) throw thrown instanceof Error && error.code !== 'INTERNAL' ? error : thrown;

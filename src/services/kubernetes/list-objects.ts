@@ -161,7 +161,7 @@ export const answerFields = async (call: ListCall): Promise<Answer> => {
   };
   await learnBefore(call);
   const page = await readEntries(call, call.limit, toEntry);
-  return toAnswer(call, page, 'rows', [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...paths.map(({ text }) => text)]);
+  return asUntrusted(toAnswer(call, page, 'rows', [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...paths.map(({ text }) => text)]));
 };
 
 /** Whole objects, few at a time. */
@@ -173,5 +173,8 @@ export const answerFull = async (call: ListCall): Promise<Answer> => {
     return { name: nameOf(object), ...Object.fromEntries(paths.map(({ text, path }) => [text, select(safe, path)])) };
   };
   await learnBefore(call);
-  return toAnswer(call, await readEntries(call, Math.min(call.limit, FULL_LIMIT), toEntry), 'items', undefined);
+  return asUntrusted(toAnswer(call, await readEntries(call, Math.min(call.limit, FULL_LIMIT), toEntry), 'items', undefined));
 };
+
+/** Any field may hold what a workload or a third party wrote: annotations, messages of conditions, environment. */
+const asUntrusted = (answer: Answer): Answer => (answer.list?.items.length === 0 ? answer : { ...answer, untrusted: true });

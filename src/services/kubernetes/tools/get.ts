@@ -120,7 +120,8 @@ const answerOne = async (name: string, call: GetCall): Promise<Answer> => {
   const address = { name, namespace: call.namespace, signal: ctx.signal };
   const object = { ...(await client.get(resource, address)), kind: resource.kind };
   const head = { ...toHead(call), name };
-  if (call.fields !== undefined) return { head, sections: [{ key: 'fields', value: selectFields(toSafe(object, service), call.fields) }] };
+  if (call.fields !== undefined)
+    return { head, sections: [{ key: 'fields', value: selectFields(toSafe(object, service), call.fields) }], untrusted: true };
   if (view === 'yaml') return answerYaml(object, call);
   if (view === 'full') return { head, sections: toWholeSections(object, call), untrusted: true };
   if (view === 'status') return { head, sections: [{ key: 'status', value: toSafe(object, service)['status'] ?? {} }], untrusted: true };

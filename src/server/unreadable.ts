@@ -1,0 +1,62 @@
+// What is no request: answered in the shape of all errors, then the connection is closed. Nothing of what was sent is repeated.
+
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { AppError, type ErrorCode, toWireError } from '../kit/errors.ts';
+import { toErrorResponse } from '../kit/http.ts';
+
+interface Refusal {
+  readonly line: string;
+  readonly code: ErrorCode;
+  readonly words: string;
+}
+
+const UNREADABLE: Refusal = { line: '400 Bad Request', code: 'INVALID_ARGUMENT', words: 'This is no HTTP request that can be read.' };
+
+/** By the code of Node's parser. */
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: { line: '431 Request Header Fields Too Large', code: 'PAYLOAD_TOO_LARGE', words: 'The headers are too large.' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { line: '413 Payload Too Large', code: 'PAYLOAD_TOO_LARGE', words: 'The chunk extensions are too large.' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    line: '408 Request Timeout',
+    code: 'DEADLINE_EXCEEDED',
+    words: 'The request did not arrive in time (server.readTimeoutSec).',
+  },
+};
+
+/** Only the parser's words have a reader; a broken connection or TLS handshake has none, and would take no answer. */
+const toRefusal = (code: string): Refusal | undefined => REFUSALS[code] ?? (code.startsWith('HPE_') ? UNREADABLE : undefined);
+
+const HEADERS = 'Content-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nConnection: close';
+
+const toText = ({ line, code, words }: Refusal): string => {
+  const body = JSON.stringify(toWireError(new AppError(code, words)));
+  return `HTTP/1.1 ${line}\r\n${HEADERS}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+};
+
+/** A request line or Host that makes no address. */
+export const refuseAddress = (): Response =>
+  toErrorResponse(new AppError('INVALID_ARGUMENT', 'Host and path of this request make no address.'), {
+    connection: 'close',
+    'x-content-type-options': 'nosniff',
+  });
+
+/** @param answering the newest answer that was begun on a socket: nothing may be written into it, nor before it */
+export const refuseUnreadable = (server: Server, answering: (socket: Socket) => ServerResponse | undefined): void => {
+  server.on('clientError', (error: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket;
+    const answer = answering(socket);
+    const isDue = answer !== undefined && !answer.writableFinished;
+    const refusal = toRefusal(error.code ?? '');
+    if (refusal === undefined || !socket.writable || (isDue && answer.headersSent)) return void socket.destroy();
+    const refuse = (): void => void socket.end(toText(refusal), () => socket.destroy());
+    // Either the body of that request is broken, or what was sent behind it.
+    if (isDue && answer.req.complete) answer.once('finish', refuse);
+    else refuse();
+  });
+  server.on('checkExpectation', (_, outgoing) => {
+    const body = JSON.stringify(toWireError(new AppError('UNSUPPORTED', 'No expectation but 100-continue is met here.')));
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff' };
+    outgoing.writeHead(417, { ...headers, connection: 'close' }).end(body);
+  });
+};
