@@ -33,6 +33,7 @@ import { checkServiceNames } from './service-names.ts';
 import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
 import { openStore } from './store/open.ts';
+import { postWebhook } from './upstream/webhook.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
 export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
@@ -203,6 +204,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
         now,
         mask: redactor.mask,
         learnSecret: redactor.learn,
+        post: postWebhook,
         offersChanges: mode !== 'read',
         encoders: new EncoderPool(config.performance.json_pool_size, config.performance.json_buffer_size),
         count: (event) => {

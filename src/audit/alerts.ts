@@ -1,10 +1,15 @@
 // Tells someone when calls fail: at most one message per interval, posted beside the calls, never in their way.
 
 import type { Logger } from '../kit/context.ts';
+import { toAppError } from '../kit/errors.ts';
 
 const POST_LIMIT_MS = 5000;
 
+/** Posts JSON and gives the status; throws when there is none. */
+export type Post = (url: string, body: object, how: { readonly signal: AbortSignal; readonly timeoutMs: number }) => Promise<number>;
+
 export interface AlertOptions {
+  readonly post: Post;
   readonly url: string;
   /** A webhook of Slack takes a text field and refuses others. */
   readonly textOnly: boolean;
@@ -25,7 +30,7 @@ export interface Alerts {
   close(): Promise<void>;
 }
 
-export const createAlerts = ({ url, textOnly, failureThreshold, intervalMs, now, logger }: AlertOptions): Alerts => {
+export const createAlerts = ({ post: send, url, textOnly, failureThreshold, intervalMs, now, logger }: AlertOptions): Alerts => {
   let begin = Number.NEGATIVE_INFINITY;
   let count = 0;
   let posting: Promise<void> | undefined;
@@ -36,17 +41,10 @@ export const createAlerts = ({ url, textOnly, failureThreshold, intervalMs, now,
       ? { text }
       : { text, failures: count, interval_seconds: intervalMs / 1000, tool_name: toolName, error_msg: error };
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        redirect: 'error',
-        signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(POST_LIMIT_MS)]),
-      });
-      await response.body?.cancel();
-      if (!response.ok) logger.warn({ status: response.status }, 'the audit alert was refused');
+      const status = await send(url, body, { signal: stopping.signal, timeoutMs: POST_LIMIT_MS });
+      if (status < 200 || status >= 300) logger.warn({ status }, 'the audit alert was refused');
     } catch (thrown) {
-      logger.warn({ reason: thrown instanceof Error ? thrown.name : 'unknown' }, 'the audit alert could not be sent');
+      logger.warn({ reason: toAppError(thrown).code }, 'the audit alert could not be sent');
     }
   };
   return {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EncoderPool } from '../kit/encoder.ts';
 import { AppError } from '../kit/errors.ts';
+import { postWebhook } from '../upstream/webhook.ts';
 import { parseLine } from './chain.ts';
 import { auditConfig } from './config.ts';
 import { openFileReader } from './file-reader.ts';
@@ -30,7 +31,7 @@ const toLogger = (level: string) => (fields: object, message: string) =>
 const logger = { debug: toLogger('debug'), info: toLogger('info'), warn: toLogger('warn'), error: toLogger('error') };
 
 const open = (config: object, deps: Partial<AuditDeps> = {}): Promise<AuditLog> =>
-  openAudit(auditConfig.parse(config), { logger, now: Date.now, mask: (text) => text, ...deps });
+  openAudit(auditConfig.parse(config), { logger, now: Date.now, mask: (text) => text, post: postWebhook, ...deps });
 
 const facts: AuditFacts = {
   action: 'tools/call',

@@ -3,7 +3,7 @@
 import type { Caller, Effect, Logger } from '../kit/context.ts';
 import { EncoderPool } from '../kit/encoder.ts';
 import { AppError, type ErrorCode } from '../kit/errors.ts';
-import { type Alerts, createAlerts } from './alerts.ts';
+import { type Alerts, createAlerts, type Post } from './alerts.ts';
 import { type AuditConfig, toQueryLimits } from './config.ts';
 import { Journal } from './journal.ts';
 import { createMasker } from './mask.ts';
@@ -22,6 +22,8 @@ export interface AuditDeps {
   readonly now: () => number;
   /** Masks secret values that the server knows. */
   readonly mask: (text: string) => string;
+  /** Posts alerts. */
+  readonly post: Post;
   /** Tells the redactor about secrets of this section. */
   readonly learnSecret?: (value: string, options?: { readonly own?: boolean }) => void;
   /** Whether this server can change anything; without a disk that is worth a warning. */
@@ -98,6 +100,7 @@ const createAlertsOf = ({ alerts }: AuditConfig, deps: AuditDeps): Alerts | unde
       details: { key: 'audit.alerts.webhookURL' },
     });
   return createAlerts({
+    post: deps.post,
     url: alerts.webhookURL,
     textOnly: alerts.method === 'slack',
     failureThreshold: alerts.failureThreshold,

@@ -77,13 +77,13 @@ describe('the result cache', () => {
           body: JSON.stringify({ apiVersion: 'v1', kind, metadata: { name: 'leak' }, ...fields }),
         }),
       );
-    await create('ConfigMap', { data: { url: 'see canary-value-7351' } });
+    await create('ServiceAccount', { metadata: { name: 'leak', annotations: { url: 'see canary-value-7351' } } });
     await create('Secret', { data: { key: Buffer.from('canary-value-7351').toString('base64') } });
     const read = async (kind: string) =>
       (await shop.call('kubernetes_get_resource', { kind, name: 'leak', namespace: 'shop', view: 'yaml' })).text;
-    expect(await read('configmap')).toContain('canary-value-7351');
+    expect(await read('serviceaccount')).toContain('canary-value-7351');
     await read('secret');
-    const again = await read('configmap');
+    const again = await read('serviceaccount');
     expect(again).toContain('see ***');
     expect(again).not.toContain('canary-value-7351');
   });
