@@ -159,8 +159,9 @@ const checkServices = async (app: App): Promise<Check[]> =>
 
 const checkAll = async (settings: Settings): Promise<Check[]> => {
   const { config } = settings;
-  // Beside a running server: records are its own.
-  const app = await createApp({ ...settings, config: { ...config, audit: { ...config.audit, enabled: false } } }, { log: () => {} });
+  // Beside a running server: records are its own. The store is asked below, where its failure is told.
+  const quiet = { ...config, audit: { ...config.audit, enabled: false }, store: { type: 'memory' as const, url: undefined } };
+  const app = await createApp({ ...settings, config: quiet }, { log: () => {} });
   const secrets = createSecrets(config.secrets, {
     now: Date.now,
     logger: SILENT,
