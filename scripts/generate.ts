@@ -2,7 +2,9 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import { toJsonSchema } from '../src/config/json-schema.ts';
+import { listKeys } from '../src/config/keys.ts';
 import { toCatalogue } from '../src/kit/catalogue.ts';
 import { services } from '../src/services/index.ts';
 import { configShape } from '../src/settings.ts';
@@ -15,8 +17,17 @@ for (const [name, slot] of Object.entries(services)) {
   catalogues.push(toCatalogue(definition));
 }
 
+/** What a start without any configuration uses, and the variables of others that would configure something. */
+const toDefaults = () => ({
+  config: z.strictObject(configShape).parse({}),
+  variables: listKeys(configShape)
+    .flatMap(({ env, aliases = [] }) => (env === undefined ? [] : [env, ...aliases, `${env}_FILE`]))
+    .filter((name) => !name.startsWith('MCP_')),
+});
+
 const files: Record<string, string> = {
   'src/generated/catalogue.json': `${JSON.stringify(catalogues)}\n`,
+  'src/generated/defaults.json': `${JSON.stringify(toDefaults())}\n`,
   'docs/errors.md': toErrorsPage(),
   'docs/configuration.md': toConfigurationPage(),
   'docs/configuration.schema.json': `${JSON.stringify(toJsonSchema(configShape), null, 2)}\n`,

@@ -23,6 +23,7 @@ import { createServerFactory, type McpDeps } from './mcp/server.ts';
 import { createSurfaces, type Surface } from './mcp/surfaces.ts';
 import { createTasks } from './mcp/tasks.ts';
 import { createObservability } from './observability/index.ts';
+import { builtIn, loadPlugin } from './plugins.ts';
 import { openPolicy } from './policy/open.ts';
 import type { Policy } from './policy/policy.ts';
 import { createSecrets } from './secrets/create.ts';
@@ -30,13 +31,14 @@ import { createRedactor } from './secrets/redactor.ts';
 import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
 import { checkServiceNames } from './service-names.ts';
-import { builtIn, type Config, loadPlugin, type ServerConfig, type Settings } from './settings.ts';
+import type { Config, ServerConfig, Settings } from './settings.ts';
 import { resolveSigningKey } from './start.ts';
 import { openStore } from './store/open.ts';
 import { postWebhook } from './upstream/webhook.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
 
-export { type Config, configKeys, loadSettings, type Settings } from './settings.ts';
+export { loadSettings } from './load-settings.ts';
+export type { Config, Settings } from './settings.ts';
 
 export interface App {
   /** Absent when switched off. */

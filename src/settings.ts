@@ -1,27 +1,22 @@
-// The settings of a start: server keys, the sections of all services, built in and plugged in.
+// The settings of a start: server keys, the sections of all services, built in and plugged in. Loaded only where something is configured.
 
-import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { auditConfig } from './audit/config.ts';
 import { cacheConfig } from './cache/config.ts';
 import { type ConfigKey, listKeys, type Shape } from './config/keys.ts';
 import { loadConfig } from './config/load.ts';
 import { securityKeys, serverConfig } from './config/server.ts';
-import { type ServiceCatalogue, toCatalogue } from './kit/catalogue.ts';
 import { section } from './kit/config.ts';
-import { AppError } from './kit/errors.ts';
-import type { ServiceDefinition } from './kit/service.ts';
 import { loggingConfig } from './logging/config.ts';
 import { authConfig } from './middleware/auth/config.ts';
 import { performanceConfig } from './middleware/compress/config.ts';
 import { rateLimitConfig } from './middleware/rate-limit/config.ts';
 import { observabilityConfig } from './observability/config.ts';
+import { builtIn, loadPlugin } from './plugins.ts';
 import { policyKeys } from './policy/config.ts';
 import { secretsConfig } from './secrets/config.ts';
-import { type ServiceSlot, services } from './services/index.ts';
 import { storeConfig } from './store/config.ts';
 
-export const builtIn: Readonly<Record<string, ServiceSlot>> = services;
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
 /** Every room owns its sections. */
 const ownShape = {
@@ -59,31 +54,6 @@ export interface Settings {
 
 /** Every configuration key, for documentation and `doctor`. */
 export const configKeys = (): ConfigKey[] => listKeys(configShape);
-
-export interface Plugin {
-  readonly definition: ServiceDefinition;
-  readonly catalogue: ServiceCatalogue;
-}
-
-const isDefinition = (value: unknown): value is ServiceDefinition =>
-  typeof value === 'object' && value !== null && 'name' in value && 'create' in value;
-
-/** A plugin is a module whose default export (or any export) is a service definition. */
-export const loadPlugin = async (specifier: string): Promise<Plugin> => {
-  const isPath = /^[./]|^[A-Za-z]:[\\/]/.test(specifier);
-  let module: Readonly<Record<string, unknown>>;
-  try {
-    module = (await import(isPath ? pathToFileURL(specifier).href : specifier)) as Readonly<Record<string, unknown>>;
-  } catch (cause) {
-    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} cannot be loaded.`, { details: { key: 'plugins' }, cause });
-  }
-  const definition = [module['default'], ...Object.values(module)].find(isDefinition);
-  if (definition === undefined)
-    throw new AppError('INVALID_ARGUMENT', `The plugin ${specifier} exports no service: use defineService().`, {
-      details: { key: 'plugins' },
-    });
-  return { definition, catalogue: toCatalogue(definition) };
-};
 
 /** How a start was asked for; kept, so that the same can be read again. */
 export interface SettingsOptions {

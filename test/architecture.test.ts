@@ -16,6 +16,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Parts of app.ts: the settings, and the doors of HTTP, which are loaded on use.
   'settings.ts': ['*'],
   'doors.ts': ['*'],
+  'plugins.ts': ['*'],
+  'load-settings.ts': ['*'],
   'exposure.ts': ['*'],
   'caching.ts': ['*'],
   'start.ts': ['*'],
@@ -99,9 +101,19 @@ describe('the architecture', () => {
 
   it('keeps main, app and commands at the top: nobody imports them', () => {
     const top = (file: string): boolean =>
-      ['main.ts', 'app.ts', 'settings.ts', 'doors.ts', 'exposure.ts', 'service-names.ts', 'reload.ts', 'start.ts', 'caching.ts'].includes(
-        file,
-      ) || file.startsWith('commands/');
+      [
+        'main.ts',
+        'app.ts',
+        'settings.ts',
+        'doors.ts',
+        'plugins.ts',
+        'load-settings.ts',
+        'exposure.ts',
+        'service-names.ts',
+        'reload.ts',
+        'start.ts',
+        'caching.ts',
+      ].includes(file) || file.startsWith('commands/');
     expect(imports.filter(({ from, to }) => top(to) && !top(from)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
   });
 

@@ -1,7 +1,8 @@
 // audit: asks the stored records, and whether their chain is whole. Works beside a running server.
 
-import { type AuditConfig, toQueryLimits } from '../audit/config.ts';
+import type { AuditConfig } from '../audit/config.ts';
 import { type AuditFilters, parseAuditQuery, toCursor } from '../audit/parameters.ts';
+import { toQueryLimits } from '../audit/query-limits.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { AuditPage, AuditReader } from '../audit/storage.ts';
 import { openReader, type ReaderKind, toReaderKinds } from '../audit/storages.ts';

@@ -6,9 +6,10 @@ import type { Caller } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
 import { nearestNames } from '../kit/nearest.ts';
 import type { Target } from '../kit/permit.ts';
+import { loadPlugin } from '../plugins.ts';
 import { readPolicyFile } from '../policy/open.ts';
 import { createPolicy, type Decision, type Policy, type Use } from '../policy/policy.ts';
-import { type Config, loadPlugin } from '../settings.ts';
+import type { Config } from '../settings.ts';
 import { type ParsedFlags, parseFlags, SETTING_OPTIONS, toSettings } from './options.ts';
 
 const OPTIONS = {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
 import { watchFile } from '../kit/watch-file.ts';
-import { type PolicySource, policySchema } from './config.ts';
+import type { PolicySource } from './config.ts';
 import { createPolicy, type Policy } from './policy.ts';
 
 export interface PolicyHolder {
@@ -23,7 +23,7 @@ export interface PolicyOptions {
 }
 
 const parsePolicy = async (text: string, file: string): Promise<Policy> => {
-  const { parse } = await import('yaml');
+  const [{ parse }, { policySchema }] = await Promise.all([import('yaml'), import('./config.ts')]);
   const refuse = (why: string, cause?: unknown): AppError =>
     new AppError('INVALID_ARGUMENT', `The policy file ${file} is not valid: ${why}`, { details: { key: 'security.policyFile' }, cause });
   let tree: unknown;
