@@ -21,7 +21,7 @@ export const loadSettings = async (options: SettingsOptions): Promise<Settings> 
     given: new Set(),
     from: new Map(),
     env: options.env,
-    shape: {},
+    shape: async () => (await import('./settings.ts')).configShape,
     options,
     text: '',
   };

@@ -40,6 +40,8 @@ const interpretSchemas = async (): Promise<void> => {
 const main = async (): Promise<number> => {
   const { name, rest } = toCommand(process.argv.slice(2));
   if (!asksForHttp(name, rest)) await interpretSchemas();
+  // Whoever reads the output may have seen enough (`| head`). A server must not end for that.
+  if (name !== 'serve') process.stdout.on('error', () => process.exit(0));
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined)
     throw new AppError('INVALID_ARGUMENT', `There is no command ${name}. Commands: ${Object.keys(COMMANDS).join(', ')}.`);

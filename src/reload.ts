@@ -32,13 +32,12 @@ const toText = (value: unknown, { schema }: ConfigKey): string => {
 export const followConfiguration = ({ app, settings, onHangUp }: FollowOptions): (() => void) => {
   const { logger, config } = app;
   const { file } = settings.options;
-  const keys = listKeys(settings.shape);
   const tell = (thrown: unknown): void =>
     logger.error({ file, reason: toAppError(thrown).message }, 'the configuration is not valid; the one before stays in force');
 
   const reload = async (): Promise<void> => {
     const next = await loadSettings(settings.options);
-    const differences = compare(keys, config, next.config);
+    const differences = compare(listKeys(await settings.shape()), config, next.config);
     const commit = app.prepare(next.config);
     const told = differences.map(({ key, before, after }) => ({
       key,

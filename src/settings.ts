@@ -45,8 +45,8 @@ export interface Settings {
   /** Dotted key -> `file`, the variable, or the flag that set it. */
   readonly from: ReadonlyMap<string, string>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** All sections, those of plugins too. */
-  readonly shape: Shape;
+  /** All sections, those of plugins too; loaded when they are asked for. */
+  readonly shape: () => Promise<Shape>;
   readonly options: SettingsOptions;
   /** The file as it was read. */
   readonly text: string;
@@ -82,5 +82,5 @@ export const loadSettings = async (options: SettingsOptions): Promise<Settings> 
     flags: Object.fromEntries(named),
     ...(file === undefined ? {} : { file }),
   });
-  return { config: config as unknown as Config, warnings, given: new Set(from.keys()), from, shape, text, env, options };
+  return { config: config as unknown as Config, warnings, given: new Set(from.keys()), from, shape: async () => shape, text, env, options };
 };

@@ -6,6 +6,6 @@ import { parseFlags, SETTING_OPTIONS, toSettings } from './options.ts';
 /** @returns the exit code */
 export const run = async (argv: readonly string[]): Promise<number> => {
   const { shape } = await toSettings(parseFlags(argv, SETTING_OPTIONS));
-  process.stdout.write(`${JSON.stringify(toJsonSchema(shape), null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(toJsonSchema(await shape()), null, 2)}\n`);
   return 0;
 };

@@ -4,7 +4,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { type App, createApp, type Settings } from '../app.ts';
-import { getAt, listKeys } from '../config/keys.ts';
+import { getAt, listKeys, type Shape } from '../config/keys.ts';
 import { checkExposure, toTls } from '../exposure.ts';
 import type { Logger } from '../kit/context.ts';
 import { AppError, toAppError } from '../kit/errors.ts';
@@ -89,7 +89,7 @@ const toStorageChecks = ({ config: { audit } }: Settings): Promise<Check>[] => {
 };
 
 /** Values that stand elsewhere are read once. */
-const toSecretChecks = ({ config, shape }: Settings, secrets: Secrets): Promise<Check>[] =>
+const toSecretChecks = ({ config }: Settings, shape: Shape, secrets: Secrets): Promise<Check>[] =>
   listKeys(shape).flatMap(({ key, secret }) => {
     const value = getAt(config, key);
     if (!secret || typeof value !== 'string' || !isReference(value)) return [];
@@ -171,7 +171,7 @@ const checkAll = async (settings: Settings): Promise<Check[]> => {
   try {
     const checks = await Promise.all([
       ...toDoorChecks(settings, app, secrets),
-      ...toSecretChecks(settings, secrets),
+      ...toSecretChecks(settings, await settings.shape(), secrets),
       ...toStorageChecks(settings),
       ...(config.otel.enabled ? [attempt('telemetry', () => reach(config.otel.endpoint, 4317))] : []),
     ]);

@@ -90,6 +90,14 @@ describe('config validate', () => {
 });
 
 describe('config print', () => {
+  it('shows the defaults where nothing is configured', async () => {
+    const { stdout, code } = await runProgram(['config', 'print', '--json']);
+    const { keys } = JSON.parse(stdout) as { keys: { key: string; value: unknown; source: string }[] };
+    expect(code).toBe(0);
+    expect(keys).toContainEqual({ key: 'server.addr', value: '127.0.0.1:8080', source: 'default' });
+    expect(keys.length).toBeGreaterThan(100);
+  });
+
   it('shows every value with its source, and no secret', async () => {
     const file = await write(
       'print.yaml',
