@@ -241,6 +241,17 @@ describe('storage file', () => {
     await audit.close();
   });
 
+  it('loses no record to a query while rotated files are compressed beside it', async () => {
+    const config = toFile('racing', { maxLogs: 1000, maxSizeMB: 0.002, maxBackups: 0 });
+    const audit = await open(config);
+    for (let index = 0; index < 60; index += 1) {
+      audit.begin({ ...facts, toolName: `t${index}` }).end(done);
+      await audit.flush();
+      expect((await audit.query(everything)).total).toBe(index + 1);
+    }
+    await audit.close();
+  });
+
   it('is written to by several at once, whole lines each, through rotations', async () => {
     const config = toFile('several', { maxSizeMB: 0.02, maxBackups: 0 });
     const logs = await Promise.all([open(config), open(config), open(config)]);

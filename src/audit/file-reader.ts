@@ -103,12 +103,15 @@ const readAt = async (file: FileHandle, position: number, length: number): Promi
   return buffer.subarray(0, bytesRead);
 };
 
-/** The last whole lines of a plain file, oldest first, and the bytes after the last line end. */
-export const readTail = async (path: string, count: number): Promise<{ lines: string[]; torn: number; size: number }> => {
+/** The last whole lines of a plain file, oldest first, and the bytes after the last line end. No `inode`: the file is not there. */
+export const readTail = async (
+  path: string,
+  count: number,
+): Promise<{ lines: string[]; torn: number; size: number; inode: number | undefined }> => {
   const file = await openOrNothing(path);
-  if (file === undefined) return { lines: [], torn: 0, size: 0 };
+  if (file === undefined) return { lines: [], torn: 0, size: 0, inode: undefined };
   try {
-    const { size } = await file.stat();
+    const { size, ino } = await file.stat();
     let position = size;
     let ends = 0;
     const chunks: Buffer[] = [];
@@ -127,26 +130,38 @@ export const readTail = async (path: string, count: number): Promise<{ lines: st
       .toString('utf8')
       .split('\n')
       .filter((line) => line !== '');
-    return { lines: whole.slice(-count), torn: text.length - lastEnd - 1, size };
+    return { lines: whole.slice(-count), torn: text.length - lastEnd - 1, size, inode: ino };
   } finally {
     await file.close();
   }
 };
 
-/** The newest lines of all files, oldest first. */
+/** The last lines of a packed file. */
+const readPackedTail = async (rotated: Pick<Rotated, 'path' | 'isCompressed'>, count: number): Promise<string[]> => {
+  const lines: string[] = [];
+  for await (const line of readLines(rotated)) {
+    lines.push(line);
+    if (lines.length > count * 2) lines.splice(0, lines.length - count);
+  }
+  return lines.slice(-count);
+};
+
+/** A file may be compressed after it was listed. */
+const readRotatedTail = async (rotated: Rotated, count: number): Promise<string[]> => {
+  if (rotated.isCompressed) return readPackedTail(rotated, count);
+  const { lines, inode } = await readTail(rotated.path, count);
+  return inode === undefined ? readPackedTail({ path: `${rotated.path}.gz`, isCompressed: true }, count) : lines;
+};
+
+/** The newest lines of all files, oldest first. A rotation meanwhile hides nothing and shows nothing twice. */
 export const readNewest = async (path: string, count: number): Promise<string[]> => {
-  let lines = (await readTail(path, count)).lines;
+  const current = await readTail(path, count);
+  let { lines } = current;
   for (const rotated of (await listRotated(path)).toReversed()) {
     if (lines.length >= count) break;
-    const missing = count - lines.length;
-    const older: string[] = [];
-    if (rotated.isCompressed) {
-      for await (const line of readLines(rotated)) {
-        older.push(line);
-        if (older.length > missing * 2) older.splice(0, older.length - missing);
-      }
-    } else older.push(...(await readTail(rotated.path, missing)).lines);
-    lines = [...older.slice(-missing), ...lines];
+    const found = await stat(rotated.path).catch(() => undefined);
+    if (found !== undefined && found.ino === current.inode) continue;
+    lines = [...(await readRotatedTail(rotated, count - lines.length)), ...lines];
   }
   return lines;
 };
