@@ -13,6 +13,7 @@ import { EncoderPool } from './kit/encoder.ts';
 import { AppError } from './kit/errors.ts';
 import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
+import { within } from './kit/within.ts';
 import { createLogger, type Logs } from './logging/logger.ts';
 import { type CallEngine, type CallLimits, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
@@ -114,16 +115,6 @@ interface DirectoryFor {
   readonly selection: Selection;
   readonly caller: Caller;
 }
-
-/** Waits for the work, but not longer. */
-const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
-};
 
 const createDirectory = (manager: Manager, { selection, caller }: DirectoryFor, config: Config, policy: Policy): Directory => ({
   profile: selection.profile,

@@ -1,32 +1,14 @@
 // Storage in PostgreSQL. All replicas write to one table; each has a chain of its own.
 
 import pg from 'pg';
-import type { Logger } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
 import type { AuditLine } from './record.ts';
-import {
-  anchorsTable,
-  COLUMNS,
-  queryPage,
-  queryStats,
-  quote,
-  type Run,
-  readAnchors,
-  readHead,
-  readRows,
-  removeStep,
-  toSchema,
-} from './sql.ts';
+import { anchorsTable, COLUMNS, type DatabaseOptions, quote, type Run, readHead, removeStep, toReader, toSchema } from './sql.ts';
 import type { AuditReader, AuditStorage } from './storage.ts';
 import { createSweep } from './sweep.ts';
 
-export interface PostgresqlOptions {
+export interface PostgresqlOptions extends DatabaseOptions {
   readonly connectionString: string;
-  readonly table: string;
-  /** Records that are kept; 0 = all. */
-  readonly maxRecords: number;
-  readonly cleanupMs: number;
-  readonly logger: Logger;
 }
 
 /** A server that does not answer must not hold a call for longer than a commit may take. */
@@ -62,15 +44,6 @@ const createRun =
   (client: pg.Pool | pg.PoolClient): Run =>
   async (sql, values) =>
     (await client.query(sql, [...values])).rows;
-
-const toReader = (run: Run, table: string, close: () => Promise<void>): AuditReader => ({
-  query: (query) => queryPage(run, table, query),
-  stats: (range) => queryStats(run, table, range),
-  lines: () => readRows(run, table),
-  anchors: () => readAnchors(run, table),
-  torn: async () => 0,
-  close,
-});
 
 const toOpenError = (thrown: unknown): AppError =>
   new AppError('INVALID_ARGUMENT', `The audit database cannot be opened: ${toWords(thrown)}. See audit.database.connectionString.`, {

@@ -1,16 +1,26 @@
 // What both databases share: the table, and the questions put to it. Every line is kept as it was sealed; columns are there to find it.
 
+import type { Logger } from '../kit/context.ts';
 import type { Link } from './chain.ts';
 import { parseLine } from './chain.ts';
 import { type AuditStatus, toRecord } from './record.ts';
 import { toStats } from './select.ts';
-import type { AuditPage, AuditQuery, AuditStats, Position } from './storage.ts';
+import type { AuditPage, AuditQuery, AuditReader, AuditStats, Position } from './storage.ts';
 
 export type Value = string | number;
 export type Row = Readonly<Record<string, unknown>>;
 
 /** Runs one statement; parameters are written `$1`, `$2`, ... */
 export type Run = (sql: string, values: readonly Value[]) => Promise<readonly Row[]>;
+
+/** What either database is told. */
+export interface DatabaseOptions {
+  readonly table: string;
+  /** Records that are kept; 0 = all. */
+  readonly maxRecords: number;
+  readonly cleanupMs: number;
+  readonly logger: Logger;
+}
 
 export const COLUMNS = ['writer', 'seq', 'record', 'phase', 'at', 'user_id', 'service_name', 'tool_name', 'status', 'line'] as const;
 
@@ -110,6 +120,16 @@ export const readAnchors = async (run: Run, table: string): Promise<Link[]> =>
     seq: Number(row['seq']),
     hash: String(row['hash']),
   }));
+
+/** The questions of a reader, put to one table. Rows are whole or absent: none is torn. */
+export const toReader = (run: Run, table: string, close: () => Promise<void>): AuditReader => ({
+  query: (query) => queryPage(run, table, query),
+  stats: (range) => queryStats(run, table, range),
+  lines: () => readRows(run, table),
+  anchors: () => readAnchors(run, table),
+  torn: async () => 0,
+  close,
+});
 
 /** The newest line, or where there is none, the newest that was removed. */
 export const readHead = async (run: Run, table: string): Promise<Link | undefined> => {

@@ -4,32 +4,13 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '../kit/context.ts';
 import type { AuditLine } from './record.ts';
-import {
-  COLUMNS,
-  queryPage,
-  queryStats,
-  quote,
-  type Row,
-  type Run,
-  readAnchors,
-  readHead,
-  readRows,
-  removeStep,
-  toSchema,
-  type Value,
-} from './sql.ts';
+import { COLUMNS, type DatabaseOptions, quote, type Row, type Run, readHead, removeStep, toReader, toSchema, type Value } from './sql.ts';
 import type { AuditReader, AuditStorage } from './storage.ts';
 import { createSweep } from './sweep.ts';
 
-export interface SqliteOptions {
+export interface SqliteOptions extends DatabaseOptions {
   readonly path: string;
-  readonly table: string;
-  /** Records that are kept; 0 = all. */
-  readonly maxRecords: number;
-  readonly cleanupMs: number;
-  readonly logger: Logger;
 }
 
 /** Another process may be writing: at the start it is waited for at once, later beside the calls. */
@@ -63,15 +44,6 @@ const createRun = (database: DatabaseSync): Run => {
     return statement.all(...values) as Row[];
   };
 };
-
-const toReader = (run: Run, table: string, close: () => Promise<void>): AuditReader => ({
-  query: (query) => queryPage(run, table, query),
-  stats: (range) => queryStats(run, table, range),
-  lines: () => readRows(run, table),
-  anchors: () => readAnchors(run, table),
-  torn: async () => 0,
-  close,
-});
 
 export const openSqliteReader = ({ path, table }: { path: string; table: string }): AuditReader => {
   const database = new DatabaseSync(path, { readOnly: true });

@@ -1,5 +1,6 @@
 // The views of the server: one per route or profile, narrowed to what the policy lets a caller use. Built once, kept within a bound.
 
+import { LRUCache } from 'lru-cache';
 import type { ServiceCatalogue } from '../kit/catalogue.ts';
 import type { Caller } from '../kit/context.ts';
 import type { ToolInfo } from '../kit/tool.ts';
@@ -25,25 +26,19 @@ export type Surfaces = (profiles: readonly string[], caller: Caller) => Surface;
 const MAX_SURFACES = 64;
 const MAX_CALLERS = 1000;
 
-/** Keeps the most recently used. */
-const createShelf = <Value>(max: number) => {
-  const items = new Map<string, Value>();
-  return (key: string, make: () => Value): Value => {
-    const value = items.get(key) ?? make();
-    items.delete(key);
-    items.set(key, value);
-    const [oldest] = items.keys();
-    if (items.size > max && oldest !== undefined) items.delete(oldest);
-    return value;
-  };
+/** What is kept for the key, else made and kept. */
+const remember = <Value extends object>(kept: LRUCache<string, Value>, key: string, make: () => Value): Value => {
+  const value = kept.get(key) ?? make();
+  kept.set(key, value);
+  return value;
 };
 
 /** Makes the views. Callers with the same rights share one. */
 export const createSurfaces = (options: SurfacesOptions): Surfaces => {
   const { catalogues, policy } = options;
-  const bases = createShelf<Surface>(MAX_SURFACES);
-  const narrowed = createShelf<Surface>(MAX_SURFACES);
-  let byCaller = createShelf<Surface>(MAX_CALLERS);
+  const bases = new LRUCache<string, Surface>({ max: MAX_SURFACES });
+  const narrowed = new LRUCache<string, Surface>({ max: MAX_SURFACES });
+  const byCaller = new LRUCache<string, Surface>({ max: MAX_CALLERS });
   let seen = policy();
   const owners = new Map(catalogues.flatMap(({ name, tools }) => tools.map((tool): [string, string] => [tool.name, name])));
   const build = (selection: Selection): Surface => ({ selection, tables: createWireTables(catalogues, selection, options) });
@@ -53,17 +48,17 @@ export const createSurfaces = (options: SurfacesOptions): Surfaces => {
     const selection = restrict(base.selection, ask);
     if (selection.tools.length === base.selection.tools.length) return base;
     const refused = [...selection.hidden].map(([tool, { why }]) => `${tool} ${why}`);
-    return narrowed([profiles, ...refused].join('\n'), () => build(selection));
+    return remember(narrowed, [profiles, ...refused].join('\n'), () => build(selection));
   };
   return (profiles, caller) => {
     const key = profiles.join(',');
-    const base = bases(key, () => build(selectTools(catalogues, { ...options, profiles })));
+    const base = remember(bases, key, () => build(selectTools(catalogues, { ...options, profiles })));
     if (seen !== policy()) {
       seen = policy();
-      byCaller = createShelf(MAX_CALLERS);
+      byCaller.clear();
     }
     if (!seen.hasRules && caller.scopes.includes('all')) return base;
     const who = JSON.stringify([key, caller.id, caller.scopes, caller.groups]);
-    return byCaller(who, () => narrow(base, key, caller));
+    return remember(byCaller, who, () => narrow(base, key, caller));
   };
 };

@@ -6,6 +6,7 @@ import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Logger } from '../kit/context.ts';
 import type { Tracing } from '../kit/trace.ts';
+import { within } from '../kit/within.ts';
 import { type Endpoint, toEndpoint, toResourceAttributes, toSampleRate } from './endpoint.ts';
 import type { Exposition } from './exposition.ts';
 import type { ObservabilityOptions } from './index.ts';
@@ -72,15 +73,6 @@ const watched = <Exporter extends { export(items: never, done: (result: ExportRe
       done(result);
     })) as Exporter['export'];
   return exporter;
-};
-
-const within = async (ms: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => {}), late]);
-  clearTimeout(timer);
 };
 
 /** Starts what is switched on. Nothing is sent, and no collector is waited for, before there is something to send. */

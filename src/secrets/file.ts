@@ -1,18 +1,12 @@
 // Secrets in files, as Kubernetes, Docker and systemd mount them.
 
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { AppError } from '../kit/errors.ts';
 
 const MAX_BYTES = 65_536;
 
 const refuse = (path: string, why: string, cause?: unknown): AppError =>
   new AppError('INVALID_ARGUMENT', `The secret file ${path} ${why}`, { details: { path }, ...(cause === undefined ? {} : { cause }) });
-
-/** Changes when the file does, also when a mount swaps a link beneath it. */
-export const signFile = async (path: string): Promise<string> => {
-  const found = await stat(path).catch(() => undefined);
-  return found === undefined ? '' : `${found.ino} ${found.mtimeMs} ${found.size}`;
-};
 
 /** The content without its last line end. Throws INVALID_ARGUMENT when there is none, or far too much. */
 export const readSecretFile = async (path: string): Promise<string> => {

@@ -7,7 +7,8 @@ import { AppError, toAppError } from '../kit/errors.ts';
 import { onFirstUse } from '../kit/once.ts';
 import { createSealer } from '../kit/seal.ts';
 import type { SecretSource } from '../kit/secret.ts';
-import { readSecretFile, signFile } from './file.ts';
+import { signFile } from '../kit/sign-file.ts';
+import { readSecretFile } from './file.ts';
 import { parseReference, type Reference } from './reference.ts';
 
 export interface SecretHandle extends SecretSource {

@@ -1,11 +1,12 @@
 // TLS at the door: certificates from files, taken anew when they change, without a restart and without ending a connection.
 
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { RequestListener, ServerOptions } from 'node:http';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Logger } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
+import { signFile } from '../kit/sign-file.ts';
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -51,8 +52,7 @@ const load = async ({ certFile, keyFile, clientCAFile }: Files): Promise<SecureC
 
 const sign = async (files: Files): Promise<string> => {
   const paths = [files.certFile, files.keyFile, files.clientCAFile].filter((path) => path !== undefined);
-  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
-  return found.map((one) => (one === undefined ? '-' : `${one.ino} ${one.mtimeMs} ${one.size}`)).join(';');
+  return (await Promise.all(paths.map(signFile))).join(';');
 };
 
 /** A server that does not listen yet. Throws INVALID_ARGUMENT when the files cannot be used. */

@@ -1,8 +1,9 @@
 // Which clusters there are, read once: the contexts of the operator's kubeconfig files, or the pod's own account.
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../kit/errors.ts';
+import { signFile } from '../kit/sign-file.ts';
 import { type ClusterEntry, type Kubeconfig, mergeKubeconfigs, parseKubeconfig, type UserEntry } from './kubeconfig.ts';
 import type { Clock, Logger } from './ports.ts';
 import type { Environment } from './proxy.ts';
@@ -50,7 +51,8 @@ export interface Snapshot {
   readonly files: readonly FileState[];
 }
 
-const ABSENT = 'absent';
+/** The signature of a file that is not there. */
+const ABSENT = '';
 
 const definitions = new WeakMap<KubeTarget, TargetDefinition | AppError>();
 
@@ -92,7 +94,7 @@ const findPaths = ({ kubeconfig, env }: TargetOptions): { paths: string[]; isNam
 };
 
 const readOne = async (path: string, before: FileState | undefined): Promise<FileState> => {
-  const signature = await sign(path);
+  const signature = await signFile(path);
   try {
     return { path, signature, config: await parseKubeconfig(await readFile(path, 'utf8'), { file: path }), problem: undefined };
   } catch (error) {
@@ -116,12 +118,6 @@ const toUnreadable = (path: string, error: unknown): AppError => {
     details: { service: 'kubernetes', setting: 'kubernetes.kubeconfig', reason: 'KUBECONFIG_UNREADABLE', retry_after: '30s' },
     cause: error,
   });
-};
-
-/** Tells whether a file is the same as before, without reading it. */
-export const sign = async (path: string): Promise<string> => {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
-  return found === undefined ? ABSENT : `${found.ino}:${found.size}:${found.mtimeNs}`;
 };
 
 interface Candidate {
@@ -178,7 +174,7 @@ const readInCluster = async ({ env, serviceAccountFolder = DEFAULT_ACCOUNT_FOLDE
   const host = env['KUBERNETES_SERVICE_HOST'];
   const port = env['KUBERNETES_SERVICE_PORT'];
   const token = join(serviceAccountFolder, 'token');
-  if (!host || !port || (await sign(token)) === ABSENT) return { isConfigured: false, targets: [], current: undefined, problems: [] };
+  if (!host || !port || (await signFile(token)) === ABSENT) return { isConfigured: false, targets: [], current: undefined, problems: [] };
   const namespace = await readFile(join(serviceAccountFolder, 'namespace'), 'utf8').catch(() => '');
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const name = 'in-cluster';

@@ -2,7 +2,8 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AppError } from '../kit/errors.ts';
-import { type KubeTarget, readSnapshot, type Snapshot, sign, type TargetOptions } from './kube-snapshot.ts';
+import { signFile } from '../kit/sign-file.ts';
+import { type KubeTarget, readSnapshot, type Snapshot, type TargetOptions } from './kube-snapshot.ts';
 
 /** The targets as they are now. The same object stands for a target as long as nothing of it changes. */
 export interface TargetSource {
@@ -44,7 +45,7 @@ export const loadTargets = async (options: TargetOptions): Promise<TargetSource>
   };
   const refreshIfTouched = async () => {
     checkedAt = now();
-    const signatures = await Promise.all(snapshot.files.map(({ path }) => sign(path)));
+    const signatures = await Promise.all(snapshot.files.map(({ path }) => signFile(path)));
     if (snapshot.files.some(({ signature }, index) => signature !== signatures[index])) await refresh();
   };
   // One after the other: two reads at once could end in the wrong order.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createFailures, toBucket } from './failures.ts';
+import { toNetwork } from '../../kit/network.ts';
+import { createFailures } from './failures.ts';
 
 const MINUTE = 60_000;
 
@@ -21,10 +22,10 @@ describe('counting failures', () => {
   });
 
   it('counts a whole /64 as one host, however its addresses are written', () => {
-    const same = ['2001:db8::1', '2001:db8:0:0:ffff::1', '2001:0db8::', '2001:db8:0:0:1:2:3:4%eth0'].map(toBucket);
+    const same = ['2001:db8::1', '2001:db8:0:0:ffff::1', '2001:0db8::', '2001:db8:0:0:1:2:3:4%eth0'].map(toNetwork);
     expect(new Set(same)).toEqual(new Set(['2001:db8:0:0']));
-    expect(toBucket('2001:db8:0:1::1')).not.toBe(same[0]);
-    expect([toBucket('::1'), toBucket('192.0.2.1'), toBucket('')]).toEqual(['0:0:0:0', '192.0.2.1', '']);
+    expect(toNetwork('2001:db8:0:1::1')).not.toBe(same[0]);
+    expect([toNetwork('::1'), toNetwork('192.0.2.1'), toNetwork('')]).toEqual(['0:0:0:0', '192.0.2.1', '']);
   });
 
   it('lets no more slow checks begin than failures are left, and the others wait for their turn', async () => {

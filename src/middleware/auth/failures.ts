@@ -2,6 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../kit/errors.ts';
+import { toNetwork } from '../../kit/network.ts';
 
 const WINDOW_MS = 60_000;
 const MAX_ADDRESSES = 20_000;
@@ -26,19 +27,6 @@ export interface Failures {
   guard<Result>(address: string, isFailure: (result: Result) => boolean, work: () => Promise<Result>): Promise<Result>;
 }
 
-/** IPv6 hosts own a /64: their addresses count as one. */
-export const toBucket = (address: string): string => {
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];
-  const groups = head === '' ? [] : head.split(':');
-  const last = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - groups.length - last.length) }, () => '0');
-  return [...groups, ...zeros, ...last]
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':');
-};
-
 const toLimited = (ms: number): AppError =>
   new AppError('RATE_LIMITED', 'Too many wrong credentials from this address: wait, then try with a right one.', {
     details: { by: 'auth.failuresPerMinute', retry_after: `${Math.max(1, Math.ceil(ms / 1000))}s` },
@@ -48,7 +36,7 @@ const toLimited = (ms: number): AppError =>
 export const createFailures = (limit: number, now: () => number): Failures => {
   const entries = new LRUCache<string, Entry>({ max: MAX_ADDRESSES });
   const find = (address: string): Entry | undefined => {
-    const entry = entries.get(toBucket(address));
+    const entry = entries.get(toNetwork(address));
     if (entry !== undefined && entry.resetAt <= now()) {
       entry.failures = 0;
       entry.resetAt = now() + WINDOW_MS;
@@ -57,7 +45,7 @@ export const createFailures = (limit: number, now: () => number): Failures => {
   };
   const make = (address: string): Entry => {
     const entry = find(address) ?? { failures: 0, pending: 0, resetAt: now() + WINDOW_MS, waiting: [] };
-    entries.set(toBucket(address), entry);
+    entries.set(toNetwork(address), entry);
     return entry;
   };
   const check = (address: string): void => {

@@ -3,6 +3,7 @@
 import type { Step } from '../../kit/compose.ts';
 import { AppError } from '../../kit/errors.ts';
 import { type HttpExchange, toErrorResponse } from '../../kit/http.ts';
+import { toNetwork } from '../../kit/network.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import type { Store, Taken } from '../../store/store.ts';
 import type { RateLimitConfig } from './config.ts';
@@ -10,12 +11,14 @@ import type { RateLimitConfig } from './config.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+type CountedBy = 'caller' | 'address' | 'quota';
+
 export interface RateLimitDeps {
   readonly store: Store;
   /** Id of callers without credentials: they are told apart by address. */
   readonly anonymous: string;
-  /** Told of every refusal, and by what the requests were counted. */
-  readonly onRefused?: ((by: 'caller' | 'address' | 'quota', exchange: HttpExchange, error: AppError) => void) | undefined;
+  /** Told of every refusal: by what the requests were counted. */
+  readonly onRefused?: ((by: CountedBy) => void) | undefined;
 }
 
 /** A shared store that cannot be reached: this process counts by itself, which is stricter than not counting. */
@@ -23,12 +26,6 @@ const withSpare =
   <Args extends readonly unknown[], Result>(first: (...args: Args) => Promise<Result>, spare: (...args: Args) => Promise<Result>) =>
   (...args: Args): Promise<Result> =>
     first(...args).catch(() => spare(...args));
-
-/** IPv6 hosts own whole networks: their first 64 bits count. */
-const toNetwork = (address: string): string => {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
-  return plain.includes(':') ? `${plain.split(':').slice(0, 4).join(':')}::/64` : plain;
-};
 
 const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1000));
 
@@ -51,16 +48,11 @@ export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused
       return config.burst;
     },
   };
-  const refuse = (
-    exchange: HttpExchange,
-    by: 'caller' | 'address' | 'quota',
-    waitMs: number,
-    headers: Record<string, string>,
-  ): Response => {
+  const refuse = (by: CountedBy, waitMs: number, headers: Record<string, string>): Response => {
     const message =
       by === 'quota' ? `The quota of ${config.requests_per_day} requests in 24 hours is used up.` : 'Too many requests: slow down.';
     const error = new AppError('RATE_LIMITED', message, { details: { retry_after: `${seconds(waitMs)}s`, by } });
-    onRefused?.(by, exchange, error);
+    onRefused?.(by);
     return toErrorResponse(error, headers);
   };
   return async (exchange, next) => {
@@ -68,10 +60,10 @@ export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused
     const who = `${by}:${by === 'address' ? toNetwork(exchange.address) : exchange.caller.id}`;
     const taken = await take(`rate:${who}`, bucket);
     const headers = toHeaders(taken, config);
-    if (!taken.allowed) return refuse(exchange, by, taken.waitMs, headers);
+    if (!taken.allowed) return refuse(by, taken.waitMs, headers);
     const quota = config.requests_per_day;
     if (quota > 0 && (await increment(`quota:${who}`, DAY_MS)) > quota) {
-      return refuse(exchange, 'quota', HOUR_MS, headers);
+      return refuse('quota', HOUR_MS, headers);
     }
     const response = await next(exchange);
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
