@@ -180,6 +180,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     learnSecret: redactor.learn,
     maskLines: redactor.maskLines,
     notify,
+    section: (name) => config[name as keyof Config],
     secret: secrets.define,
     onUpstreamCall: metrics.upstream,
     onCircuit: metrics.circuit,

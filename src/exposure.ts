@@ -4,8 +4,8 @@ import { isLoopback, parseAddress } from './config/server.ts';
 import type { Logger } from './kit/context.ts';
 import { AppError } from './kit/errors.ts';
 import type { TlsOptions } from './server/tls.ts';
-import type { KubernetesConfig } from './services/kubernetes/config.ts';
 import type { Config } from './settings.ts';
+import type { KubernetesConfig } from './upstream/kubernetes/config.ts';
 
 const refuse = (key: string, message: string): AppError => new AppError('INVALID_ARGUMENT', message, { details: { key } });
 

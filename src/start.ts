@@ -3,8 +3,8 @@
 import type { Logger } from './kit/context.ts';
 import { AppError } from './kit/errors.ts';
 import type { Secrets } from './secrets/create.ts';
-import type { KubernetesConfig } from './services/kubernetes/config.ts';
 import type { Config, Settings } from './settings.ts';
+import type { KubernetesConfig } from './upstream/kubernetes/config.ts';
 
 const MIN_SIGNING_KEY = 32;
 

@@ -30,7 +30,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   middleware: ['kit', 'store', 'cache', 'secrets', 'audit', 'policy', 'logging', 'observability'],
   mcp: ['manager', 'kit', 'store', 'cache', 'secrets', 'audit', 'policy', 'logging', 'observability'],
   manager: ['kit', 'store', 'cache', 'secrets', 'audit', 'policy', 'logging', 'observability'],
-  'services/index.ts': ['services', 'kit'],
+  'services/index.ts': ['services', 'kit', 'upstream'],
   services: ['kit', 'upstream'],
   embedded: ['kit'],
   'embedded/shop.ts': [],

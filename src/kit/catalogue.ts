@@ -25,6 +25,7 @@ const SILENT: ServiceDeps = {
   learnSecret: () => {},
   maskLines: (lines) => [...lines],
   notify: { listChanged: () => {}, resourceUpdated: () => {} },
+  section: () => undefined,
   secret: (name) => ({ name, current: async () => '', onChange: () => () => {} }),
 };
 

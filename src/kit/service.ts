@@ -38,6 +38,8 @@ export interface ServiceDeps {
   /** Masks known secret values in neighbouring lines of one text, also those that are split over two. Answers are masked anyway: this is for text that is searched, counted or cut before. */
   readonly maskLines: (lines: readonly string[]) => string[];
   readonly notify: Notify;
+  /** Another section of the configuration, as its own service parses it: Helm reaches clusters as `kubernetes` says. */
+  readonly section: (name: string) => unknown;
   /**
    * A secret of the configuration by its key (`grafana.apiKey`): a value, or a reference that is followed. Read it with every request, so that
    * a rotation needs no restart.

@@ -2,8 +2,8 @@
 
 import type { z } from 'zod';
 import type { ServiceDefinition } from '../kit/service.ts';
-import { kubernetesConfig } from './kubernetes/config.ts';
-import { findKubernetes } from './kubernetes/find.ts';
+import { kubernetesConfig } from '../upstream/kubernetes/config.ts';
+import { findKubernetes } from '../upstream/kubernetes/find.ts';
 import { type PlatformConfig, platformConfig } from './platform/config.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -71,6 +71,7 @@ const open = ({ traced = true } = {}) => {
     learnSecret: () => {},
     maskLines: (lines: readonly string[]) => [...lines],
     notify: { listChanged: () => {}, resourceUpdated: () => {} },
+    section: () => undefined,
     secret: () => {
       throw new Error('no secret is asked for here');
     },

@@ -18,6 +18,8 @@ export interface ContractOptions {
   readonly downConfig?: unknown;
   readonly wrongConfig: unknown;
   readonly env: () => Readonly<Record<string, string>>;
+  /** Other sections of the configuration that it reads. */
+  readonly section?: (name: string) => unknown;
   /** One good call per tool; a tool without one fails the suite. */
   readonly calls: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Values planted in the backend that must appear in no answer. */
@@ -27,7 +29,11 @@ export interface ContractOptions {
 
 const MAX_TOKENS = 4000;
 
-const depsOf = (env: Readonly<Record<string, string>>, learnSecret: (value: string) => void = () => {}): ServiceDeps => ({
+const depsOf = (
+  env: Readonly<Record<string, string>>,
+  learnSecret: (value: string) => void = () => {},
+  section: (name: string) => unknown = () => undefined,
+): ServiceDeps => ({
   logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   now: Date.now,
   env,
@@ -35,17 +41,28 @@ const depsOf = (env: Readonly<Record<string, string>>, learnSecret: (value: stri
   learnSecret,
   maskLines: (lines) => [...lines],
   notify: { listChanged: () => {}, resourceUpdated: () => {} },
+  section,
   secret: (name, value) => ({ name, current: async () => value, onChange: () => () => {} }),
 });
 
 const codeOf = (thrown: unknown): string => (thrown instanceof AppError ? thrown.code : String(thrown));
 
 /** Runs the contract for one service. */
-export const serviceContract = ({ definition, config, downConfig, wrongConfig, env, calls, canaries, context }: ContractOptions): void => {
+export const serviceContract = ({
+  definition,
+  config,
+  downConfig,
+  wrongConfig,
+  env,
+  section,
+  calls,
+  canaries,
+  context,
+}: ContractOptions): void => {
   // What the manager's redactor would mask.
   const redactor = createRedactor();
   const open = async (with_: unknown): Promise<Service> => {
-    const service = definition.create(depsOf(env(), redactor.learn));
+    const service = definition.create(depsOf(env(), redactor.learn, section));
     await service.initialize(with_);
     return service;
   };

@@ -3,10 +3,10 @@
 import type { CallContext } from '../../kit/context.ts';
 import { toAppError } from '../../kit/errors.ts';
 import type { Section } from '../../kit/result.ts';
-import type { KubernetesClient } from './client.ts';
-import { ageSince } from './duration.ts';
-import type { KubeEvent } from './events.ts';
-import type { Kubernetes } from './kubernetes.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import { ageSince } from '../../upstream/kubernetes/duration.ts';
+import type { KubeEvent } from '../../upstream/kubernetes/events.ts';
+import type { Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
 import {
   type Fields,
   fieldsAt,
@@ -19,10 +19,10 @@ import {
   numberAt,
   ownersOf,
   textAt,
-} from './objects.ts';
-import { formatBytes, formatCores, parseQuantity } from './quantity.ts';
-import { RESOURCES, type ResourceRef } from './resources.ts';
-import { formatRestarts, podStatus } from './status.ts';
+} from '../../upstream/kubernetes/objects.ts';
+import { formatBytes, formatCores, parseQuantity } from '../../upstream/kubernetes/quantity.ts';
+import { RESOURCES, type ResourceRef } from '../../upstream/kubernetes/resources.ts';
+import { formatRestarts, podStatus } from '../../upstream/kubernetes/status.ts';
 import { toConditions, toContainers } from './summary.ts';
 
 const MAX_PODS = 15;

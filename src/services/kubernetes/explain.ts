@@ -2,8 +2,8 @@
 
 import { AppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
-import type { ApiResource } from './discovery.ts';
-import { type Fields, fieldsAt, listAt, textAt, textsAt, toFieldsOf, valueAt } from './objects.ts';
+import type { ApiResource } from '../../upstream/kubernetes/discovery.ts';
+import { type Fields, fieldsAt, listAt, textAt, textsAt, toFieldsOf, valueAt } from '../../upstream/kubernetes/objects.ts';
 
 /** The description of a field is cut here; the whole stands in `explain` of the field itself. */
 const MAX_FIELD_TEXT = 160;

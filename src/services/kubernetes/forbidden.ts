@@ -1,8 +1,8 @@
 // A refused list over all namespaces names the namespaces where it would be allowed: never a silent fallback to one of them.
 
 import { AppError } from '../../kit/errors.ts';
+import { RESOURCES, type ResourceRef } from '../../upstream/kubernetes/resources.ts';
 import type { ListCall } from './list-call.ts';
-import { RESOURCES, type ResourceRef } from './resources.ts';
 
 const MAX_ASKED = 20;
 

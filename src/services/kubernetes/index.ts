@@ -3,10 +3,9 @@
 import type { ClusterStatus, Health } from '../../kit/directory.ts';
 import { toAppError } from '../../kit/errors.ts';
 import { defineService } from '../../kit/service.ts';
-import { kubernetesConfig } from './config.ts';
-import type { Kubernetes } from './kubernetes.ts';
+import { kubernetesConfig } from '../../upstream/kubernetes/config.ts';
+import { type Kubernetes, openKubernetes } from '../../upstream/kubernetes/kubernetes.ts';
 import { completions, prompts, templates } from './parts.ts';
-import { createKubernetesTargets } from './targets.ts';
 import access from './tools/access.ts';
 import events from './tools/events.ts';
 import explain from './tools/explain.ts';
@@ -62,28 +61,7 @@ export const kubernetes = defineService({
   title: 'Kubernetes',
   config: kubernetesConfig,
   tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...network, ...problems, ...proxy, ...usage, ...wait],
-  connect: async (
-    config,
-    { env, now, logger, fingerprint, learnSecret, maskLines, onUpstreamCall, onCircuit, tracing },
-  ): Promise<Kubernetes> => ({
-    targets: await createKubernetesTargets({
-      ...config,
-      timeoutMs: config.timeoutSec * 1000,
-      circuitOpenMs: config.circuitOpenSec * 1000,
-      tracing,
-      onCircuit: (change) => onCircuit?.({ service: 'kubernetes', ...change }),
-      env,
-      now,
-      logger,
-      learnSecret: (value) => learnSecret(value, { own: true }),
-      onCall: ({ api, status, ms }) => onUpstreamCall?.({ service: 'kubernetes', api, status: String(status), ms }),
-    }),
-    fingerprint,
-    learnSecret,
-    maskLines,
-    now,
-    identity: config.identity,
-  }),
+  connect: openKubernetes,
   ping,
   close: ({ targets }) => targets.close(),
   clusters: readClusters,

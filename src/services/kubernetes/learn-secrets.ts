@@ -3,11 +3,11 @@
 
 import type { CallContext } from '../../kit/context.ts';
 import { toAppError } from '../../kit/errors.ts';
-import type { KubernetesClient } from './client.ts';
-import type { Kubernetes } from './kubernetes.ts';
-import { type KubeObject, listAt, namespaceOf, textAt } from './objects.ts';
-import { toSafe } from './present.ts';
-import { RESOURCES, type ResourceRef } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import type { Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
+import { type KubeObject, listAt, namespaceOf, textAt } from '../../upstream/kubernetes/objects.ts';
+import { toSafe } from '../../upstream/kubernetes/present.ts';
+import { RESOURCES, type ResourceRef } from '../../upstream/kubernetes/resources.ts';
 
 const KEEP_MS = 60_000;
 /** Without the right to read Secrets, asking again soon would only fill the cluster's audit log. */

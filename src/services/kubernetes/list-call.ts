@@ -2,10 +2,10 @@
 
 import type { CallContext } from '../../kit/context.ts';
 import type { Matcher } from '../../kit/match.ts';
-import type { KubernetesClient } from './client.ts';
-import type { ApiResource } from './discovery.ts';
-import type { Kubernetes } from './kubernetes.ts';
-import { resourceName } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import type { ApiResource } from '../../upstream/kubernetes/discovery.ts';
+import type { Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
+import { resourceName } from '../../upstream/kubernetes/resources.ts';
 
 export interface ListCall {
   readonly client: KubernetesClient;

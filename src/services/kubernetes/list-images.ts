@@ -2,8 +2,8 @@
 
 import { AppError } from '../../kit/errors.ts';
 import type { Answer } from '../../kit/result.ts';
+import { type KubeObject, listAt, textAt } from '../../upstream/kubernetes/objects.ts';
 import { type ListCall, NARROW, toHead, toQuery } from './list-call.ts';
-import { type KubeObject, listAt, textAt } from './objects.ts';
 import { MAX_SCAN } from './scan.ts';
 
 interface Use {

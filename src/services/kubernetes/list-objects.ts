@@ -2,12 +2,12 @@
 
 import { parsePath, select } from '../../kit/paths.ts';
 import type { Answer } from '../../kit/result.ts';
+import type { ListPage } from '../../upstream/kubernetes/lists.ts';
+import { type KubeObject, textAt } from '../../upstream/kubernetes/objects.ts';
+import { toReadable, toSafe } from '../../upstream/kubernetes/present.ts';
+import { resourceName } from '../../upstream/kubernetes/resources.ts';
 import { isConfigMaps, learnNamespace } from './learn-secrets.ts';
 import { afterOf, type ListCall, NARROW, parseSort, toHead, toQuery } from './list-call.ts';
-import type { ListPage } from './lists.ts';
-import { type KubeObject, textAt } from './objects.ts';
-import { toReadable, toSafe } from './present.ts';
-import { resourceName } from './resources.ts';
 import { compareValues, countBy, MAX_SCAN } from './scan.ts';
 
 const FULL_LIMIT = 10;

@@ -4,10 +4,10 @@ import type { CallContext } from '../../kit/context.ts';
 import { AppError, toAppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
 import type { Answer, ListPart } from '../../kit/result.ts';
+import type { TableColumn } from '../../upstream/kubernetes/lists.ts';
+import { resourceName } from '../../upstream/kubernetes/resources.ts';
 import { afterOf, type ListCall, NARROW, parseSort, toHead, toQuery } from './list-call.ts';
 import { countObjects, sortObjects } from './list-objects.ts';
-import type { TableColumn } from './lists.ts';
-import { resourceName } from './resources.ts';
 import { compareValues, countBy, filterByName, findColumn, MAX_SCAN, type Row, type Scan, scanTable } from './scan.ts';
 
 /** Wide columns that are worth their tokens. */

@@ -1,7 +1,7 @@
 // What is made of log lines while they are read: filter with context, fold repeats, keep the newest, find patterns.
 
 import type { Matcher } from '../../kit/match.ts';
-import type { LogLine, LogStream } from './logs.ts';
+import type { LogLine, LogStream } from '../../upstream/kubernetes/logs.ts';
 
 export interface KeptLine {
   /** RFC 3339 with milliseconds. */

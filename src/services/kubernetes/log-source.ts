@@ -2,10 +2,20 @@
 
 import type { CallContext } from '../../kit/context.ts';
 import { AppError } from '../../kit/errors.ts';
-import type { KubernetesClient } from './client.ts';
-import { type KubeObject, kindOf, listAt, mapAt, metadataOf, nameOf, numberAt, textAt, valueAt } from './objects.ts';
-import { RESOURCES } from './resources.ts';
-import { podStatus } from './status.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import {
+  type KubeObject,
+  kindOf,
+  listAt,
+  mapAt,
+  metadataOf,
+  nameOf,
+  numberAt,
+  textAt,
+  valueAt,
+} from '../../upstream/kubernetes/objects.ts';
+import { RESOURCES } from '../../upstream/kubernetes/resources.ts';
+import { podStatus } from '../../upstream/kubernetes/status.ts';
 
 const MAX_PODS = 10;
 const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';

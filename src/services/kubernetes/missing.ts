@@ -2,9 +2,9 @@
 
 import { AppError, toAppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
-import type { KubernetesClient } from './client.ts';
-import type { KubeObject } from './objects.ts';
-import type { ResourceRef } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import type { KubeObject } from '../../upstream/kubernetes/objects.ts';
+import type { ResourceRef } from '../../upstream/kubernetes/resources.ts';
 import { scanTable } from './scan.ts';
 
 export interface Wanted {

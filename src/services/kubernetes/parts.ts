@@ -1,9 +1,9 @@
 // Resources, prompts and completions of the Kubernetes service: data beside its tools.
 
 import type { Completer, Prompt, ResourceTemplate } from '../../kit/service.ts';
-import type { KubernetesClient } from './client.ts';
-import { clientFor, type Kubernetes } from './kubernetes.ts';
-import { RESOURCES, type ResourceRef } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import { clientFor, type Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
+import { RESOURCES, type ResourceRef } from '../../upstream/kubernetes/resources.ts';
 
 const CLUSTER_SCOPE = '_';
 const LOG_LINES = 200;

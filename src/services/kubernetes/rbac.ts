@@ -1,9 +1,9 @@
 // RBAC read from its objects: who is bound to what, and which rule allows a verb. Webhook authorizers are not in there.
 
 import type { CallContext } from '../../kit/context.ts';
-import type { KubernetesClient } from './client.ts';
-import { type KubeObject, kindOf, listAt, nameOf, namespaceOf, textAt, textsAt } from './objects.ts';
-import { RESOURCES } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import { type KubeObject, kindOf, listAt, nameOf, namespaceOf, textAt, textsAt } from '../../upstream/kubernetes/objects.ts';
+import { RESOURCES } from '../../upstream/kubernetes/resources.ts';
 
 export interface Question {
   readonly verb: string;

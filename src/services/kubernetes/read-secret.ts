@@ -2,9 +2,9 @@
 
 import { AppError } from '../../kit/errors.ts';
 import type { Clock, Logger } from '../../upstream/http.ts';
-import type { KubernetesConfig } from './config.ts';
-import { RESOURCES } from './resources.ts';
-import { createKubernetesTargets } from './targets.ts';
+import type { KubernetesConfig } from '../../upstream/kubernetes/config.ts';
+import { RESOURCES } from '../../upstream/kubernetes/resources.ts';
+import { createKubernetesTargets } from '../../upstream/kubernetes/targets.ts';
 
 export interface ReadSecretDeps {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -4,8 +4,8 @@ import type { CallContext } from '../../kit/context.ts';
 import { toTimestamp } from '../../kit/duration.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { Section } from '../../kit/result.ts';
-import type { KubernetesClient } from './client.ts';
-import type { Kubernetes } from './kubernetes.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import type { Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
 import {
   type Fields,
   fieldsAt,
@@ -22,9 +22,9 @@ import {
   textAt,
   timeAt,
   valueAt,
-} from './objects.ts';
-import { RESOURCES } from './resources.ts';
-import { rolloutStatus } from './rollout.ts';
+} from '../../upstream/kubernetes/objects.ts';
+import { RESOURCES } from '../../upstream/kubernetes/resources.ts';
+import { rolloutStatus } from '../../upstream/kubernetes/rollout.ts';
 import { toConditions } from './summary.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';

@@ -2,10 +2,10 @@
 
 import { toMilliseconds } from '../../kit/duration.ts';
 import type { Matcher } from '../../kit/match.ts';
-import type { KubernetesClient } from './client.ts';
-import type { ListOptions, TableColumn, TablePage, TableRow } from './lists.ts';
-import { textAt } from './objects.ts';
-import { RESOURCES, type ResourceRef } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import type { ListOptions, TableColumn, TablePage, TableRow } from '../../upstream/kubernetes/lists.ts';
+import { textAt } from '../../upstream/kubernetes/objects.ts';
+import { RESOURCES, type ResourceRef } from '../../upstream/kubernetes/resources.ts';
 
 export interface Row {
   readonly namespace: string | undefined;

@@ -1,9 +1,9 @@
 // One object on a few lines: what it is, how it is, and what is not in order. Everything a person looks at first.
 
 import type { Section } from '../../kit/result.ts';
-import { ageSince } from './duration.ts';
-import type { Kubernetes } from './kubernetes.ts';
-import type { TableColumn, TableRow } from './lists.ts';
+import { ageSince } from '../../upstream/kubernetes/duration.ts';
+import type { Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
+import type { TableColumn, TableRow } from '../../upstream/kubernetes/lists.ts';
 import {
   booleanAt,
   type Condition,
@@ -21,9 +21,9 @@ import {
   textsAt,
   timeAt,
   valueAt,
-} from './objects.ts';
-import { hideVariable, toSafe } from './present.ts';
-import { rolloutStatus } from './rollout.ts';
+} from '../../upstream/kubernetes/objects.ts';
+import { hideVariable, toSafe } from '../../upstream/kubernetes/present.ts';
+import { rolloutStatus } from '../../upstream/kubernetes/rollout.ts';
 
 /** Conditions that are good when False. All others are good when True. */
 const GOOD_WHEN_FALSE =

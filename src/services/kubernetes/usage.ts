@@ -1,11 +1,21 @@
 // Usage now, from the metrics API or, without one, from the kubelets' summaries reduced to five numbers a row.
 
 import { AppError, toAppError } from '../../kit/errors.ts';
-import type { KubernetesClient } from './client.ts';
-import type { PodUsage } from './metrics.ts';
-import { fieldsAt, type KubeObject, listAt, mapAt, metadataOf, nameOf, namespaceOf, numberAt, textAt } from './objects.ts';
-import { parseQuantity } from './quantity.ts';
-import { RESOURCES } from './resources.ts';
+import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
+import type { PodUsage } from '../../upstream/kubernetes/metrics.ts';
+import {
+  fieldsAt,
+  type KubeObject,
+  listAt,
+  mapAt,
+  metadataOf,
+  nameOf,
+  namespaceOf,
+  numberAt,
+  textAt,
+} from '../../upstream/kubernetes/objects.ts';
+import { parseQuantity } from '../../upstream/kubernetes/quantity.ts';
+import { RESOURCES } from '../../upstream/kubernetes/resources.ts';
 
 /** Nodes asked for their summary in one call. */
 const MAX_NODES = 20;

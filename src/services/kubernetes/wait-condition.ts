@@ -2,9 +2,9 @@
 
 import { AppError } from '../../kit/errors.ts';
 import { parsePath, selectAll } from '../../kit/paths.ts';
-import { conditionOf, isTrue, type KubeObject, kindOf, numberAt, textAt } from './objects.ts';
-import { rolloutStatus } from './rollout.ts';
-import { jobStatus, nodeStatus, phaseStatus, podStatus } from './status.ts';
+import { conditionOf, isTrue, type KubeObject, kindOf, numberAt, textAt } from '../../upstream/kubernetes/objects.ts';
+import { rolloutStatus } from '../../upstream/kubernetes/rollout.ts';
+import { jobStatus, nodeStatus, phaseStatus, podStatus } from '../../upstream/kubernetes/status.ts';
 
 export interface Judgement {
   readonly result: 'met' | 'failed' | 'waiting';

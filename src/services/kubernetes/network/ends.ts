@@ -1,12 +1,12 @@
 // The words `to` and `from`: which objects they mean, and the pods behind them.
 
 import { AppError, toAppError } from '../../../kit/errors.ts';
-import type { KubernetesClient } from '../client.ts';
-import { selectorWords } from '../label-selector.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { selectorWords } from '../../../upstream/kubernetes/label-selector.ts';
+import { fieldsAt, type KubeObject, nameOf, valueAt } from '../../../upstream/kubernetes/objects.ts';
+import { RESOURCES, type ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { getOrNear } from '../missing.ts';
-import { fieldsAt, type KubeObject, nameOf, valueAt } from '../objects.ts';
 import { isDeleted, isFinished } from '../problems/snapshot.ts';
-import { RESOURCES, type ResourceRef } from '../resources.ts';
 import { type Peer, podPeer, templatePeer } from './peer.ts';
 import type { World } from './world.ts';
 

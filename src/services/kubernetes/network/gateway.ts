@@ -1,7 +1,16 @@
 // From an HTTPRoute to its backends: the Gateways it names, what their controller says of it, the Services behind it.
 
-import type { ApiResource } from '../discovery.ts';
-import { conditionsOf, type Fields, type KubeObject, listAt, namespaceOf, numberAt, textAt, textsAt } from '../objects.ts';
+import type { ApiResource } from '../../../upstream/kubernetes/discovery.ts';
+import {
+  conditionsOf,
+  type Fields,
+  type KubeObject,
+  listAt,
+  namespaceOf,
+  numberAt,
+  textAt,
+  textsAt,
+} from '../../../upstream/kubernetes/objects.ts';
 import type { Hop } from './hop.ts';
 import { type Backend, followBackend } from './ingress.ts';
 import type { World } from './world.ts';

@@ -1,9 +1,19 @@
 // From an Ingress to its backends: class, address, certificates, and every Service that a rule names.
 
 import { nearestNames } from '../../../kit/nearest.ts';
-import { type Fields, type KubeObject, listAt, mapAt, nameOf, namespaceOf, numberAt, textAt, valueAt } from '../objects.ts';
-import { isNotFound } from '../reads.ts';
-import { RESOURCES } from '../resources.ts';
+import {
+  type Fields,
+  type KubeObject,
+  listAt,
+  mapAt,
+  nameOf,
+  namespaceOf,
+  numberAt,
+  textAt,
+  valueAt,
+} from '../../../upstream/kubernetes/objects.ts';
+import { isNotFound } from '../../../upstream/kubernetes/reads.ts';
+import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { toPeers } from './ends.ts';
 import type { Hop } from './hop.ts';
 import { type Peer, podPeer } from './peer.ts';

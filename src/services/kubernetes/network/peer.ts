@@ -1,6 +1,16 @@
 // One end of a connection as policies see it: labels, addresses, ports.
 
-import { booleanAt, fieldsAt, type KubeObject, listAt, mapAt, nameOf, namespaceOf, numberAt, textAt } from '../objects.ts';
+import {
+  booleanAt,
+  fieldsAt,
+  type KubeObject,
+  listAt,
+  mapAt,
+  nameOf,
+  namespaceOf,
+  numberAt,
+  textAt,
+} from '../../../upstream/kubernetes/objects.ts';
 
 export interface PeerPort {
   readonly name: string | undefined;

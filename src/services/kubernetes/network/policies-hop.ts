@@ -1,9 +1,9 @@
 // The hops of policies: what the source may send, what the destination may receive, and what else may decide.
 
 import { toAppError } from '../../../kit/errors.ts';
-import { type KubeObject, nameOf } from '../objects.ts';
+import { type KubeObject, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { someOf } from '../problems/problem.ts';
-import { resourceName } from '../resources.ts';
 import { distinct } from './ends.ts';
 import type { Hop, Result } from './hop.ts';
 import { type Peer, podPeer } from './peer.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../../../upstream/kubernetes/objects.ts';
 import type { Peer } from './peer.ts';
 import { allowedPeers, type Direction, isInBlock, judgePolicies } from './policy.ts';
 

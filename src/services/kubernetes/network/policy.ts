@@ -1,8 +1,8 @@
 // NetworkPolicy reasoning: which policies isolate a pod, and which rule lets a connection through (networking.k8s.io/v1).
 
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { isEmptySelector, matchesSelector, selectorWords } from '../label-selector.ts';
-import { type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt, textsAt, valueAt } from '../objects.ts';
+import { isEmptySelector, matchesSelector, selectorWords } from '../../../upstream/kubernetes/label-selector.ts';
+import { type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt, textsAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import type { Peer } from './peer.ts';
 
 export type Direction = 'ingress' | 'egress';

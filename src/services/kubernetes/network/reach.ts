@@ -2,10 +2,10 @@
 
 import type { CallContext } from '../../../kit/context.ts';
 import { AppError } from '../../../kit/errors.ts';
-import type { KubernetesClient } from '../client.ts';
-import { type KubeObject, nameOf } from '../objects.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type KubeObject, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { podStatus } from '../../../upstream/kubernetes/status.ts';
 import { isPodReady } from '../problems/pods.ts';
-import { podStatus } from '../status.ts';
 import { type End, getEnd, isWorkload, podsOfWorkload, sourcePeers } from './ends.ts';
 import { followRoute } from './gateway.ts';
 import { type Hop, toVerdict, type Verdict } from './hop.ts';

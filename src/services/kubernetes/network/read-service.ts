@@ -1,7 +1,7 @@
 // Reads what is known of a Service: its slices and pods.
 
-import { type KubeObject, mapAt, nameOf, namespaceOf } from '../objects.ts';
-import { RESOURCES } from '../resources.ts';
+import { type KubeObject, mapAt, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
+import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { isTakingPart } from './ends.ts';
 import type { ServiceFacts } from './service.ts';
 import type { World } from './world.ts';

@@ -1,10 +1,10 @@
 // From a Service to a port of its pods: type, port, selector, endpoints, targetPort against what containers declare.
 
 import { nearestNames } from '../../../kit/nearest.ts';
-import { type Fields, type KubeObject, listAt, mapAt, nameOf, numberAt, textAt, valueAt } from '../objects.ts';
+import { type Fields, type KubeObject, listAt, mapAt, nameOf, numberAt, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
+import { podStatus } from '../../../upstream/kubernetes/status.ts';
 import { countOf } from '../problems/problem.ts';
 import { isReadyEndpoint, nearLabels } from '../problems/services.ts';
-import { podStatus } from '../status.ts';
 import type { Hop } from './hop.ts';
 import { podPeer } from './peer.ts';
 import type { Target } from './policy.ts';

@@ -2,9 +2,9 @@
 
 import type { CallContext } from '../../../kit/context.ts';
 import { toAppError } from '../../../kit/errors.ts';
-import type { KubernetesClient } from '../client.ts';
-import { type KubeObject, mapAt, nameOf } from '../objects.ts';
-import { RESOURCES, resourceName } from '../resources.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type KubeObject, mapAt, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { RESOURCES, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { minimalNamespaceLabels } from './peer.ts';
 
 type Labels = Readonly<Record<string, string>>;

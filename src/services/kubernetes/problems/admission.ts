@@ -1,6 +1,6 @@
 // Admission webhooks and aggregated APIs without a backend: the first refuse every matching write, the second break clients.
 
-import { conditionOf, fieldsAt, type KubeObject, listAt, nameOf, textAt } from '../objects.ts';
+import { conditionOf, fieldsAt, type KubeObject, listAt, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, type Ref, someOf, toRef } from './problem.ts';
 import { isReadyEndpoint } from './services.ts';

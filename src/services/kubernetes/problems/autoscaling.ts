@@ -1,6 +1,6 @@
 // Autoscalers that cannot scale, have nothing to scale, or want more than they may have.
 
-import { type Condition, conditionOf, type KubeObject, namespaceOf, numberAt, textAt } from '../objects.ts';
+import { type Condition, conditionOf, type KubeObject, namespaceOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, type Ref, toRef } from './problem.ts';
 import type { Plural, Snapshot } from './snapshot.ts';

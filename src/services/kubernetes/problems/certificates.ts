@@ -2,7 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { formatDuration, toTimestamp } from '../../../kit/duration.ts';
-import { type KubeObject, listAt, nameOf, namespaceOf, textAt, textsAt } from '../objects.ts';
+import { type KubeObject, listAt, nameOf, namespaceOf, textAt, textsAt } from '../../../upstream/kubernetes/objects.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, someOf, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

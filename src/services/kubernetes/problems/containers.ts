@@ -1,6 +1,6 @@
 // Container state: crash loops, memory kills, error exits, recent restarts, containers that cannot be started.
 
-import { mapAt, nameOf, numberAt } from '../objects.ts';
+import { mapAt, nameOf, numberAt } from '../../../upstream/kubernetes/objects.ts';
 import {
   activePods,
   agoText,

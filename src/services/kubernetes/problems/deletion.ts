@@ -1,7 +1,7 @@
 // Objects that should be gone: deletion asked for, and something holds them.
 
-import { humanDuration } from '../duration.ts';
-import { conditionsOf, type KubeObject, kindOf, metadataOf, numberAt, textAt } from '../objects.ts';
+import { humanDuration } from '../../../upstream/kubernetes/duration.ts';
+import { conditionsOf, type KubeObject, kindOf, metadataOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, someOf, toRef } from './problem.ts';
 import { isFinished, type Plural, type Snapshot } from './snapshot.ts';

@@ -3,11 +3,11 @@
 import type { CallContext } from '../../../kit/context.ts';
 import { toTimestamp } from '../../../kit/duration.ts';
 import { toAppError } from '../../../kit/errors.ts';
-import type { KubernetesClient } from '../client.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type Fields, isTrue, type KubeObject, kindOf, metadataOf } from '../../../upstream/kubernetes/objects.ts';
+import { rolloutStatus } from '../../../upstream/kubernetes/rollout.ts';
+import { jobStatus, nodeStatus, phaseStatus, podStatus } from '../../../upstream/kubernetes/status.ts';
 import { groupEvents } from '../describe.ts';
-import { type Fields, isTrue, type KubeObject, kindOf, metadataOf } from '../objects.ts';
-import { rolloutStatus } from '../rollout.ts';
-import { jobStatus, nodeStatus, phaseStatus, podStatus } from '../status.ts';
 import { toConditions } from '../summary.ts';
 import { type Found, findProblems } from './find.ts';
 import { findMissing } from './named.ts';

@@ -1,7 +1,7 @@
 // Disruption budgets that allow nothing: they stop drains and upgrades.
 
-import { matchesSelector } from '../label-selector.ts';
-import { conditionOf, type KubeObject, mapAt, namespaceOf, numberAt, textAt, valueAt } from '../objects.ts';
+import { matchesSelector } from '../../../upstream/kubernetes/label-selector.ts';
+import { conditionOf, type KubeObject, mapAt, namespaceOf, numberAt, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import { activePods, isPodReady, lookAt, podRef } from './pods.ts';
 import { type Check, type Problem, toRef } from './problem.ts';
 

@@ -1,6 +1,6 @@
 // Pods that ended and were not meant to: those without an owner, and those that a node threw out.
 
-import { type KubeObject, metadataOf, nameOf, ownersOf, textAt } from '../objects.ts';
+import { type KubeObject, metadataOf, nameOf, ownersOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { agoText, containersOf, lastEnd, logsOf, lookAt, podRef } from './pods.ts';
 import { type Check, countOf, groupBy, latestOf, type Problem, refKey } from './problem.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';

@@ -1,7 +1,7 @@
 // Reads what the wanted checks need, runs every check that can run on it, joins what they found.
 
 import type { CallContext } from '../../../kit/context.ts';
-import type { KubernetesClient } from '../client.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import { FAMILIES, type Family } from './families.ts';
 import { joinProblems } from './join.ts';
 import type { Problem } from './problem.ts';

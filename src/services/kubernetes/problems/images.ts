@@ -1,6 +1,6 @@
 // Images that do not come: the runtime's own message says whether name, tag, login or network is wrong.
 
-import { metadataOf, textAt } from '../objects.ts';
+import { metadataOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { activePods, type Container, containersOf, lookAt, podRef, severityOf, shareOf, waitingMessage, waitingReason } from './pods.ts';
 import { type Check, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
 import { describeRevision } from './revision.ts';

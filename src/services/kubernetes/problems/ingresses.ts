@@ -1,8 +1,8 @@
 // Ingresses that lead nowhere: class, backend Service, backend port or TLS Secret absent.
 
 import { nearestNames } from '../../../kit/nearest.ts';
+import { type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { backendsOf, judgeClass } from '../network/ingress.ts';
-import { type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt } from '../objects.ts';
 import { type Check, type Problem, someOf, toRef } from './problem.ts';
 import { checkNetworkCall } from './services.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';

@@ -1,7 +1,16 @@
 // Jobs that failed, CronJobs whose last run failed, that miss their schedule, or that are suspended.
 
-import { booleanAt, controllerOf, type KubeObject, metadataOf, nameOf, namespaceOf, textAt, timeAt } from '../objects.ts';
-import { jobStatus } from '../status.ts';
+import {
+  booleanAt,
+  controllerOf,
+  type KubeObject,
+  metadataOf,
+  nameOf,
+  namespaceOf,
+  textAt,
+  timeAt,
+} from '../../../upstream/kubernetes/objects.ts';
+import { jobStatus } from '../../../upstream/kubernetes/status.ts';
 import { agoText, containersOf, lastEnd, lookAt, podRef } from './pods.ts';
 import { type Check, groupBy, type Problem, toRef } from './problem.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';

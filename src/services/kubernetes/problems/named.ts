@@ -2,9 +2,18 @@
 
 import type { CallContext } from '../../../kit/context.ts';
 import { toAppError } from '../../../kit/errors.ts';
-import type { KubernetesClient } from '../client.ts';
-import { booleanAt, type Fields, fieldsAt, type KubeObject, kindOf, listAt, namespaceOf, textAt } from '../objects.ts';
-import { RESOURCES, type ResourceRef } from '../resources.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import {
+  booleanAt,
+  type Fields,
+  fieldsAt,
+  type KubeObject,
+  kindOf,
+  listAt,
+  namespaceOf,
+  textAt,
+} from '../../../upstream/kubernetes/objects.ts';
+import { RESOURCES, type ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { inParallel } from '../scan.ts';
 
 const PARALLEL = 5;

@@ -1,6 +1,6 @@
 // Nodes: not ready, under pressure, closed.
 
-import { booleanAt, type Condition, conditionsOf, type KubeObject, nameOf, textAt } from '../objects.ts';
+import { booleanAt, type Condition, conditionsOf, type KubeObject, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { activePods, agoText, isPodReady, lookAt, podRef } from './pods.ts';
 import { type Check, countOf, type Problem, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

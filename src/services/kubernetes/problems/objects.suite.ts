@@ -1,8 +1,8 @@
 // Small objects for the tests of the checks, and the snapshot made of them.
 
-import type { KubeEvent } from '../events.ts';
-import { type KubeObject, kindOf } from '../objects.ts';
-import { RESOURCES } from '../resources.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
+import { type KubeObject, kindOf } from '../../../upstream/kubernetes/objects.ts';
+import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { groupBy, type Problem, refText } from './problem.ts';
 import { createSnapshot, type Plural, type Snapshot } from './snapshot.ts';
 

@@ -1,7 +1,18 @@
 // What the checks of pods share: containers with their states, and how much of a workload still works.
 
-import { humanDuration } from '../duration.ts';
-import { conditionOf, type Fields, isTrue, type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt, timeAt } from '../objects.ts';
+import { humanDuration } from '../../../upstream/kubernetes/duration.ts';
+import {
+  conditionOf,
+  type Fields,
+  isTrue,
+  type KubeObject,
+  listAt,
+  nameOf,
+  namespaceOf,
+  numberAt,
+  textAt,
+  timeAt,
+} from '../../../upstream/kubernetes/objects.ts';
 import type { Problem, Ref, Severity } from './problem.ts';
 import { isDeleted, isFinished, type Snapshot } from './snapshot.ts';
 

@@ -1,7 +1,7 @@
 // Probes: containers that run and are not ready, and probes that the kubelet reports as failing.
 
-import type { KubeEvent } from '../events.ts';
-import { booleanAt, conditionOf, type KubeObject, nameOf, timeAt, valueAt } from '../objects.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
+import { booleanAt, conditionOf, type KubeObject, nameOf, timeAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import { activePods, agoText, containersOf, isPodReady, lookAt, podRef, severityOf, shareOf } from './pods.ts';
 import { type Check, countOf, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

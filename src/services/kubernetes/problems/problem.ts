@@ -1,7 +1,7 @@
 // What the checks find, and how findings that have one cause become one problem.
 
 import type { NextCall } from '../../../kit/result.ts';
-import { type KubeObject, kindOf, nameOf, namespaceOf } from '../objects.ts';
+import { type KubeObject, kindOf, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type Severity = 'critical' | 'warning' | 'info';

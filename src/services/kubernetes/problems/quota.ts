@@ -1,7 +1,7 @@
 // Pods that may not be created: quotas, limit ranges, admission. The controller says so in a condition or an event.
 
-import type { KubeEvent } from '../events.ts';
-import { conditionOf, type KubeObject } from '../objects.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
+import { conditionOf, type KubeObject } from '../../../upstream/kubernetes/objects.ts';
 import { agoText, lookAt, severityOf } from './pods.ts';
 import { type Check, countOf, type Problem, type Ref, refKey, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

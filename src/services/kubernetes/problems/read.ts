@@ -2,10 +2,10 @@
 
 import type { ProgressUpdate } from '../../../kit/context.ts';
 import { type AppError, toAppError } from '../../../kit/errors.ts';
-import type { KubernetesClient } from '../client.ts';
-import type { KubeEvent } from '../events.ts';
-import { fieldsAt, type KubeObject, mapAt, nameOf, namespaceOf } from '../objects.ts';
-import { RESOURCES, resourceName } from '../resources.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
+import { fieldsAt, type KubeObject, mapAt, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
+import { RESOURCES, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { inParallel } from '../scan.ts';
 import { createSnapshot, type Plural, type Snapshot } from './snapshot.ts';
 

@@ -1,6 +1,6 @@
 // References of pods to things that are not there: ConfigMaps, Secrets, keys, claims, ServiceAccounts. The kubelet and the controllers name them.
 
-import { conditionOf, type KubeObject, metadataOf, nameOf } from '../objects.ts';
+import { conditionOf, type KubeObject, metadataOf, nameOf } from '../../../upstream/kubernetes/objects.ts';
 import { activePods, containersOf, lookAt, podRef, severityOf, shareOf, waitingMessage, waitingReason } from './pods.ts';
 import { type Check, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

@@ -1,7 +1,7 @@
 // What the newest revision of a Deployment changed in a container: often the cause of what its pods suffer from.
 
-import { humanDuration } from '../duration.ts';
-import { controllerOf, fieldsAt, mapAt, metadataOf } from '../objects.ts';
+import { humanDuration } from '../../../upstream/kubernetes/duration.ts';
+import { controllerOf, fieldsAt, mapAt, metadataOf } from '../../../upstream/kubernetes/objects.ts';
 import { diffFields } from '../revisions.ts';
 import { groupBy, type Ref } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../../../upstream/kubernetes/objects.ts';
 import { ago, HOUR, lines, MINUTE, make, NOW, snapshotOf } from './objects.suite.ts';
 import { checkRollouts } from './rollout.ts';
 

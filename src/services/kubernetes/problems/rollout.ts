@@ -1,7 +1,7 @@
 // Rollouts that do not end and workloads with fewer ready pods than they want. Both say that, not why: symptoms of what ails the pods.
 
-import { conditionOf, isTrue, type KubeObject, metadataOf, numberAt } from '../objects.ts';
-import { rolloutStatus } from '../rollout.ts';
+import { conditionOf, isTrue, type KubeObject, metadataOf, numberAt } from '../../../upstream/kubernetes/objects.ts';
+import { rolloutStatus } from '../../../upstream/kubernetes/rollout.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, toRef } from './problem.ts';
 

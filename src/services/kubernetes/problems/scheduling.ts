@@ -1,8 +1,8 @@
 // Pods that no node takes: the scheduler's own words, and what in the pod they point at.
 
 import { nearestNames } from '../../../kit/nearest.ts';
-import { conditionOf, type KubeObject, listAt, mapAt, nameOf, namespaceOf, textAt, textsAt } from '../objects.ts';
-import { formatBytes, formatCores, parseQuantity } from '../quantity.ts';
+import { conditionOf, type KubeObject, listAt, mapAt, nameOf, namespaceOf, textAt, textsAt } from '../../../upstream/kubernetes/objects.ts';
+import { formatBytes, formatCores, parseQuantity } from '../../../upstream/kubernetes/quantity.ts';
 import { activePods, lookAt, podRef, severityOf, shareOf } from './pods.ts';
 import { type Check, countOf, earliestOf, groupBy, type Problem, type Ref, refKey } from './problem.ts';
 import { labelsOf, type Snapshot } from './snapshot.ts';

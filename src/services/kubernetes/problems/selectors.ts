@@ -1,7 +1,7 @@
 // Selectors of workloads: two that claim the same pods, and pods that no longer belong to who should own them.
 
-import { matchesSelector, selectorWords } from '../label-selector.ts';
-import { fieldsAt, type KubeObject, mapAt, namespaceOf, numberAt } from '../objects.ts';
+import { matchesSelector, selectorWords } from '../../../upstream/kubernetes/label-selector.ts';
+import { fieldsAt, type KubeObject, mapAt, namespaceOf, numberAt } from '../../../upstream/kubernetes/objects.ts';
 import { lookAt } from './pods.ts';
 import { type Check, groupBy, type Problem, refKey, refText, toRef } from './problem.ts';
 import { isDeleted } from './snapshot.ts';

@@ -1,7 +1,7 @@
 // Services without a way to a pod: selectors that match nothing, and no endpoint that is ready.
 
 import { nearestNames } from '../../../kit/nearest.ts';
-import { type Fields, fieldsAt, type KubeObject, listAt, mapAt, namespaceOf, textAt } from '../objects.ts';
+import { type Fields, fieldsAt, type KubeObject, listAt, mapAt, namespaceOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { activePods } from './pods.ts';
 import { type Check, countOf, groupBy, type Problem, refKey, toRef } from './problem.ts';
 import { isDeleted, labelsOf, type Snapshot, selects } from './snapshot.ts';

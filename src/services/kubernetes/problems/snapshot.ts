@@ -1,8 +1,17 @@
 // A cluster, or one namespace of it, at one moment: the objects that were read, with the indexes that checks look things up in.
 
-import type { KubeEvent } from '../events.ts';
-import { controllerOf, type KubeObject, kindOf, mapAt, metadataOf, nameOf, namespaceOf, textAt } from '../objects.ts';
-import type { RESOURCES } from '../resources.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
+import {
+  controllerOf,
+  type KubeObject,
+  kindOf,
+  mapAt,
+  metadataOf,
+  nameOf,
+  namespaceOf,
+  textAt,
+} from '../../../upstream/kubernetes/objects.ts';
+import type { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { workloadOf } from '../usage.ts';
 import { groupBy, type Ref, refKey, toRef } from './problem.ts';
 

@@ -1,6 +1,6 @@
 // Volumes: claims that wait or have lost their volume, volumes that cannot be attached or mounted.
 
-import { type KubeObject, listAt, mapAt, metadataOf, nameOf, textAt, valueAt } from '../objects.ts';
+import { type KubeObject, listAt, mapAt, metadataOf, nameOf, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import { activePods, agoText, containersOf, lookAt, podRef, severityOf, shareOf, waitingReason } from './pods.ts';
 import { type Check, groupBy, type Problem, refKey, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';

@@ -6,9 +6,9 @@ import { AppError, toAppError } from '../../../kit/errors.ts';
 import { namespace } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { AccessAnswer, Subject } from '../access.ts';
-import type { KubernetesClient } from '../client.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import type { AccessAnswer, Subject } from '../../../upstream/kubernetes/access.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
 import { isAllowedBy, isInScope, lackOf, type Question, readBindings } from '../rbac.ts';
 
 const VIEWS = ['check', 'rules', 'who'] as const;

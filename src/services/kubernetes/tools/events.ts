@@ -6,9 +6,9 @@ import { AppError } from '../../../kit/errors.ts';
 import { cursor, fieldSelector, limit, namespace, since } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
-import type { KubeEvent } from '../events.ts';
-import { explainNamespace, type Kubernetes, openCluster } from '../kubernetes.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
+import { explainNamespace, type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
 
 const VIEWS = ['grouped', 'list'] as const;
 const TYPES = ['Warning', 'Normal', 'all'] as const;

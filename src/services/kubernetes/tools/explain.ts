@@ -6,11 +6,11 @@ import { toNameMatcher } from '../../../kit/match.ts';
 import { cursor, limit } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
-import type { Discovery } from '../discovery.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import type { Discovery } from '../../../upstream/kubernetes/discovery.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
+import { apiVersionOf } from '../../../upstream/kubernetes/resources.ts';
 import { explainSchema } from '../explain.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
-import { apiVersionOf } from '../resources.ts';
 
 const VIEWS = ['resources', 'versions', 'schema'] as const;
 

@@ -7,14 +7,14 @@ import { toNameMatcher } from '../../../kit/match.ts';
 import { cursor, fieldSelector, fields, labelSelector, limit, namespace, sortBy } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { explainNamespace, type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
+import { resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { explainForbiddenList } from '../forbidden.ts';
-import { explainNamespace, type Kubernetes, openCluster } from '../kubernetes.ts';
 import type { ListCall } from '../list-call.ts';
 import { answerImages } from '../list-images.ts';
 import { answerFields, answerFull } from '../list-objects.ts';
 import { answerCount, answerKinds, answerNames, answerTable } from '../list-rows.ts';
-import { resourceName } from '../resources.ts';
 
 const VIEWS = ['table', 'names', 'count', 'images', 'full'] as const;
 const MAX_KINDS = 20;

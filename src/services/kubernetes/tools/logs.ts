@@ -9,13 +9,13 @@ import { nearestNames } from '../../../kit/nearest.ts';
 import { limit, namespace, since } from '../../../kit/params.ts';
 import type { Answer, NextCall } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
+import type { LogStream } from '../../../upstream/kubernetes/logs.ts';
+import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { learnSecrets } from '../learn-secrets.ts';
 import { createPatterns, type KeptLine, type Reading, readLines } from '../log-lines.ts';
 import { findLogSources, type LogSource, type LogSources } from '../log-source.ts';
-import type { LogStream } from '../logs.ts';
-import { RESOURCES } from '../resources.ts';
 import { scanTable } from '../scan.ts';
 
 const VIEWS = ['lines', 'patterns'] as const;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { namespace } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
 import { type End, parseEnd } from '../network/ends.ts';
 import { reach } from '../network/reach.ts';
 

@@ -7,17 +7,17 @@ import { AppError, toAppError } from '../../../kit/errors.ts';
 import { cursor, limit, namespace } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
-import type { ApiResource } from '../discovery.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import type { ApiResource } from '../../../upstream/kubernetes/discovery.ts';
+import { explainNamespace, type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
+import { RESOURCES, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { explainForbiddenList } from '../forbidden.ts';
-import { explainNamespace, type Kubernetes, openCluster } from '../kubernetes.ts';
 import { getOrNear } from '../missing.ts';
 import { diagnose } from '../problems/diagnose.ts';
 import { FAMILIES } from '../problems/families.ts';
 import { type Found, findProblems } from '../problems/find.ts';
 import { countOf, type Problem, refKey, refText, toRef } from '../problems/problem.ts';
 import type { Plural } from '../problems/snapshot.ts';
-import { RESOURCES, resourceName } from '../resources.ts';
 
 const input = z.object({
   kind: z.string().min(1).max(500).optional().describe('One kind or a comma list; absent = all checks.'),

@@ -6,7 +6,7 @@ import { toRegexMatcher } from '../../../kit/match.ts';
 import { namespace } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
 
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1024 * 1024;

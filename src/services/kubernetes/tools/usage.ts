@@ -7,10 +7,10 @@ import { toNameMatcher } from '../../../kit/match.ts';
 import { cursor, limit, namespace, since, sortBy } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
+import { formatBytes, formatCores } from '../../../upstream/kubernetes/quantity.ts';
 import { parseSort } from '../list-call.ts';
-import { formatBytes, formatCores } from '../quantity.ts';
 import { type Amount, type CapacityRow, readCapacity, readQuotas, readUsage, type UsageRow } from '../usage.ts';
 
 const SCOPES = ['node', 'namespace', 'workload', 'pod', 'container'] as const;

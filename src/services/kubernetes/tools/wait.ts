@@ -7,11 +7,11 @@ import { AppError } from '../../../kit/errors.ts';
 import { namespace, timeout } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
-import type { KubernetesClient } from '../client.ts';
+import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
+import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
+import { type KubeObject, metadataOf, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { type ResourceRef, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { groupEvents } from '../describe.ts';
-import { type Kubernetes, openCluster } from '../kubernetes.ts';
-import { type KubeObject, metadataOf, nameOf } from '../objects.ts';
-import { type ResourceRef, resourceName } from '../resources.ts';
 import { type Condition, type Judgement, parseCondition } from '../wait-condition.ts';
 
 const MAX_WAIT_MS = 600_000;

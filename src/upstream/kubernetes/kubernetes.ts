@@ -1,11 +1,13 @@
-// What the tools of this service work with, and the few moves that all of them share.
+// What tools work with that read or change clusters, and the few moves that all of them share.
 
 import type { CallContext, Caller } from '../../kit/context.ts';
 import { AppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
+import type { ServiceDeps } from '../../kit/service.ts';
 import type { KubernetesClient } from './client.ts';
+import type { KubernetesConfig } from './config.ts';
 import { RESOURCES } from './resources.ts';
-import type { ClientFor, KubernetesTargets } from './targets.ts';
+import { type ClientFor, createKubernetesTargets, type KubernetesTargets } from './targets.ts';
 
 export interface Kubernetes {
   readonly targets: KubernetesTargets;
@@ -18,6 +20,30 @@ export interface Kubernetes {
   /** Whose rights the API server sees: the server's own, or those of the caller. */
   readonly identity: 'server' | 'impersonate';
 }
+
+/** Reads the kubeconfig; connects to nothing. */
+export const openKubernetes = async (config: KubernetesConfig, deps: ServiceDeps): Promise<Kubernetes> => {
+  const { env, now, logger, fingerprint, learnSecret, maskLines, onUpstreamCall, onCircuit, tracing } = deps;
+  return {
+    targets: await createKubernetesTargets({
+      ...config,
+      timeoutMs: config.timeoutSec * 1000,
+      circuitOpenMs: config.circuitOpenSec * 1000,
+      tracing,
+      onCircuit: (change) => onCircuit?.({ service: 'kubernetes', ...change }),
+      env,
+      now,
+      logger,
+      learnSecret: (value) => learnSecret(value, { own: true }),
+      onCall: ({ api, status, ms }) => onUpstreamCall?.({ service: 'kubernetes', api, status: String(status), ms }),
+    }),
+    fingerprint,
+    learnSecret,
+    maskLines,
+    now,
+    identity: config.identity,
+  };
+};
 
 /** The person who started the process on stdio: the server's rights are theirs. */
 const LOCAL = 'local';

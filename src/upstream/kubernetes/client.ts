@@ -1,6 +1,6 @@
 // The one place that knows the API's paths: everything a tool may ask of one cluster under one identity.
-import type { Clock, Upstream } from '../../upstream/http.ts';
-import type { KubeTarget } from '../../upstream/kube.ts';
+import type { Clock, Upstream } from '../http.ts';
+import type { KubeTarget } from '../kube.ts';
 import { type Access, createAccess } from './access.ts';
 import { createApi } from './api.ts';
 import { createDiscovery, type DiscoveryMethods } from './discovery.ts';

@@ -1,9 +1,9 @@
 // Reading Kubernetes objects: they stay as the server sent them; a path that is absent, or of another type, reads as undefined or empty.
-import { type Fields, isFields, toFields, toList, toText, toTexts } from '../../upstream/shapes.ts';
+import { type Fields, isFields, toFields, toList, toText, toTexts } from '../shapes.ts';
 
 /** An object of any kind. `apiVersion` and `kind` are always there, also in lists. */
 export type KubeObject = Fields;
-export type { Fields } from '../../upstream/shapes.ts';
+export type { Fields } from '../shapes.ts';
 export const isObject = isFields;
 /** The fields of any value; none of what is no object. */
 export const toFieldsOf = toFields;

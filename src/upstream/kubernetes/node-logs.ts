@@ -1,6 +1,6 @@
 // What a node says through the API server's proxy: the logs of its services, and the kubelet's statistics.
 import { AppError } from '../../kit/errors.ts';
-import { cleanText, type Query, type UpstreamStream } from '../../upstream/http.ts';
+import { cleanText, type Query, type UpstreamStream } from '../http.ts';
 import type { Api, CallOptions } from './api.ts';
 import { IDLE_MS, LOG_BYTES, type LogLine, type LogStream, toLogStream, toOne } from './logs.ts';
 import { type Fields, isObject } from './objects.ts';

@@ -1,7 +1,7 @@
 // Text that streams: container logs, and what a pod or service answers through the API server's proxy.
 import { AppError } from '../../kit/errors.ts';
-import { type Query, type ResponseHeaders, readLines, type UpstreamResponse, type UpstreamStream } from '../../upstream/http.ts';
-import { createToKubeError } from '../../upstream/kube.ts';
+import { type Query, type ResponseHeaders, readLines, type UpstreamResponse, type UpstreamStream } from '../http.ts';
+import { createToKubeError } from '../kube.ts';
 import type { Api, CallOptions } from './api.ts';
 import { RESOURCES } from './resources.ts';
 

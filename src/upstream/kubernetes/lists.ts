@@ -1,6 +1,6 @@
 // Lists: whole objects, metadata alone, or the table that kubectl prints; one page, or all pages up to a bound.
 import { AppError } from '../../kit/errors.ts';
-import { statusOf } from '../../upstream/kube.ts';
+import { statusOf } from '../kube.ts';
 import { type Api, apiLabel, type CallOptions } from './api.ts';
 import { type Fields, type KubeObject, listAt, numberAt, textAt, valueAt } from './objects.ts';
 import { apiVersionOf, type ResourceRef } from './resources.ts';

@@ -1,7 +1,7 @@
 // Watching: the present state, then every change, over broken connections and forgotten versions.
 import { AppError, toAppError } from '../../kit/errors.ts';
-import { readLines } from '../../upstream/http.ts';
-import { parseStatus } from '../../upstream/kube.ts';
+import { readLines } from '../http.ts';
+import { parseStatus } from '../kube.ts';
 import { type Api, apiLabel, type CallOptions } from './api.ts';
 import type { Lists } from './lists.ts';
 import { fieldsAt, type KubeObject, textAt } from './objects.ts';

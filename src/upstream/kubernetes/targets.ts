@@ -1,8 +1,8 @@
 // The clusters of this service: which there are, which is meant by a call, and one client for each, made on first use.
 import { AppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
-import type { Clock, Logger, UpstreamOptions } from '../../upstream/http.ts';
-import { type Circuit, createCircuit, createKubeUpstream, type Impersonation, type KubeTarget, loadTargets } from '../../upstream/kube.ts';
+import type { Clock, Logger, UpstreamOptions } from '../http.ts';
+import { type Circuit, createCircuit, createKubeUpstream, type Impersonation, type KubeTarget, loadTargets } from '../kube.ts';
 import { createKubernetesClient, type KubernetesClient } from './client.ts';
 
 export interface TargetInfo {

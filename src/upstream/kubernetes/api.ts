@@ -1,8 +1,8 @@
 // One request to the API server: its path, the namespaces that may be reached, and the warnings that come back.
 import { AppError } from '../../kit/errors.ts';
 import { requirePermit } from '../../kit/permit.ts';
-import type { HeaderValues, Query, ResponseHeaders, Upstream, UpstreamRequest, UpstreamStream } from '../../upstream/http.ts';
-import { createToKubeError } from '../../upstream/kube.ts';
+import type { HeaderValues, Query, ResponseHeaders, Upstream, UpstreamRequest, UpstreamStream } from '../http.ts';
+import { createToKubeError } from '../kube.ts';
 import { type ResourceRef, resourceName } from './resources.ts';
 
 /** What every method takes. */

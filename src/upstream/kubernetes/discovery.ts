@@ -1,7 +1,7 @@
 // What this cluster serves: groups, versions, kinds; and how a word such as `deploy` or `apps/v1/Deployment` finds its kind.
 import { AppError } from '../../kit/errors.ts';
-import { abandonable } from '../../upstream/deadline.ts';
-import type { Clock } from '../../upstream/http.ts';
+import { abandonable } from '../deadline.ts';
+import type { Clock } from '../http.ts';
 import type { Api, CallOptions } from './api.ts';
 import { fetchDiscovery } from './discovery-fetch.ts';
 import { createKindIndex, type KindIndex, type ResolvedKind } from './kinds.ts';
