@@ -17,6 +17,7 @@ import { within } from './kit/within.ts';
 import { createLogger, type Logs } from './logging/logger.ts';
 import { type CallEngine, type CallLimits, createCallEngine } from './manager/call.ts';
 import { createChanges } from './manager/changes.ts';
+import { createInverse } from './manager/inverse.ts';
 import { createManager, type Manager, type ServiceEntry } from './manager/manager.ts';
 import type { Selection } from './manager/profiles.ts';
 import { createConfirmations } from './mcp/confirm.ts';
@@ -211,6 +212,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       ? undefined
       : createChanges({
           sealer,
+          store,
+          inverse: createInverse(manager, policy.current),
           now,
           keepMs: config.changes.keepHours * 3_600_000,
           approval: config.security.approval,
@@ -232,7 +235,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     cache: createCaching({ config, redactor, metrics, store, policy: policy.current, now, clock: overrides.now }),
     directory: (request) => createDirectory(manager, request, config, policy.current()),
     ...(changes === undefined ? {} : { changes }),
-    ...(audit === undefined ? {} : { audit: { audit, findChange: (changeId) => changes?.find(changeId) } }),
+    ...(audit === undefined ? {} : { audit: { audit, findChange: (changeId) => changes?.recent(changeId) } }),
   });
   const report: McpDeps['report'] = (error, where) => logger.error({ where, fault: error }, 'internal fault');
   const tasks = createTasks(now);

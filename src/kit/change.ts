@@ -1,65 +1,25 @@
 // change(): the only way to write a tool that alters anything. Plan, apply, verify, undo (tools.md section 4).
 
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CallContext, Effect } from './context.ts';
 import { parseDuration } from './duration.ts';
 import { AppError } from './errors.ts';
+import {
+  type Applied,
+  CHANGE_OUTPUT,
+  type ChangeTarget,
+  hasFailed,
+  type Inverse,
+  type Plan,
+  toDigest,
+  toPlanAnswer,
+  toShown,
+  type Verification,
+} from './plan.ts';
 import type { Answer } from './result.ts';
 import { type Tool, tool } from './tool.ts';
 
-export type Operation = 'create' | 'update' | 'delete' | 'unchanged' | 'evict' | 'execute';
-
-export interface ChangeTarget {
-  /** `k8s://cluster/namespace/kind/name` and the like. */
-  readonly ref: string;
-  readonly operation: Operation;
-  /** Version of the object as it was seen (before) or as it is now (after). */
-  readonly version?: string;
-}
-
-export interface FieldChange {
-  readonly ref: string;
-  readonly path: string;
-  readonly before?: unknown;
-  readonly after?: unknown;
-}
-
-export interface Check {
-  readonly name: string;
-  readonly result: 'pass' | 'fail';
-  readonly detail?: string;
-  readonly rule?: string;
-}
-
-/** What would happen. `state` is handed to `apply` unseen by the caller. */
-export interface Plan<State> {
-  readonly summary: string;
-  readonly targets: readonly ChangeTarget[];
-  readonly diff: readonly FieldChange[];
-  readonly impact?: Readonly<Record<string, unknown>>;
-  readonly checks?: readonly Check[];
-  /** The condition that `verify` waits for, in words. */
-  readonly verify?: string;
-  readonly undo: { readonly possible: boolean; readonly how: string };
-  readonly state: State;
-}
-
-export interface Applied<Undo> {
-  readonly summary: string;
-  readonly targets: readonly ChangeTarget[];
-  /** What `undo` needs; absent = cannot be undone. */
-  readonly undo?: Undo;
-  /** Set when only a part was done. */
-  readonly notDone?: readonly string[];
-  readonly done?: readonly string[];
-  readonly result?: Readonly<Record<string, unknown>>;
-}
-
-export interface Verification {
-  readonly result: 'pass' | 'pending' | 'fail';
-  readonly detail: string;
-}
+export type { Applied, ChangeTarget, Check, FieldChange, Inverse, Operation, Plan, Verification } from './plan.ts';
 
 /** A change that was made, as it is kept for the timeline and for undo. */
 export interface ChangeRecord {
@@ -76,22 +36,46 @@ export interface ChangeRecord {
   readonly undoUntil?: string;
 }
 
+/** What a plan token stands for. */
+export interface PlanFacts {
+  readonly tool: string;
+  /** Without `apply`, `wait` and paging. */
+  readonly args: Readonly<Record<string, unknown>>;
+  /** Names of arguments that may be left out with `apply`. */
+  readonly bulky?: readonly string[] | undefined;
+}
+
+/** A token that was opened: what the plan was, and its arguments in full. */
+export interface OpenedPlan {
+  readonly id: string;
+  readonly digest: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly pin?: unknown;
+}
+
 /** What the manager does for changes: tokens, single execution, records. Reached through `ctx.changes`. */
 export interface ChangePort {
   readonly approval: (effect: Effect) => 'call' | 'elicit' | 'deny';
   /** Makes a plan token for this caller, tool, arguments and plan digest. */
-  issue(
-    plan: { tool: string; args: Readonly<Record<string, unknown>>; digest: string },
-    ctx: CallContext,
-  ): { token: string; expiresAt: string };
+  issue(plan: PlanFacts & { digest: string; pin?: unknown }, ctx: CallContext): Promise<{ token: string; expiresAt: string }>;
   /** Opens a token; throws FAILED_PRECONDITION with PLAN_INVALID, PLAN_EXPIRED or PLAN_MISMATCH. */
-  open(token: string, plan: { tool: string; args: Readonly<Record<string, unknown>> }, ctx: CallContext): { digest: string; id: string };
-  /** Runs `execute` once per plan id; the same caller sending it again gets the recorded answer. */
-  once(id: string, ctx: CallContext, execute: () => Promise<Answer>): Promise<Answer>;
-  record(change: Omit<ChangeRecord, 'changeId' | 'at' | 'undoUntil' | 'caller'>, ctx: CallContext): ChangeRecord;
+  open(token: string, plan: PlanFacts, ctx: CallContext): Promise<OpenedPlan>;
+  /**
+   * Runs `execute` once per plan; the same caller sending it again gets the recorded answer. `execute` calls `claim` before it changes anything:
+   * it throws when another replica was first.
+   */
+  once(id: string, ctx: CallContext, execute: (claim: () => Promise<void>) => Promise<Answer>): Promise<Answer>;
+  record(change: Omit<ChangeRecord, 'changeId' | 'at' | 'undoUntil' | 'caller'>, ctx: CallContext): Promise<ChangeRecord>;
+  /** A recorded change of this caller, with what its inverse needs; undefined when there is none, or no longer. */
+  find(changeId: string, ctx: CallContext): Promise<ChangeRecord | undefined>;
+  /** Plans a recorded change backwards, with the rights that its own tool needs. */
+  inverse(record: ChangeRecord, ctx: CallContext): Promise<Inverse>;
 }
 
 type Shape = z.core.$ZodLooseShape;
+
+/** Arguments as a plan gets them: those of the tool, and the cluster. */
+export type ChangeArguments<Input extends Shape> = z.infer<z.ZodObject<Input>> & { cluster?: string | undefined };
 
 export interface ChangeDefinition<Client, Input extends Shape, State, Undo> {
   readonly name: string;
@@ -103,8 +87,13 @@ export interface ChangeDefinition<Client, Input extends Shape, State, Undo> {
   readonly openWorld?: boolean;
   readonly destructive?: boolean;
   readonly needs?: string;
-  /** Changes nothing: reads, asks the backend for a dry run, computes the diff. */
-  plan(args: z.infer<z.ZodObject<Input>>, client: Client, ctx: CallContext): Promise<Plan<State>>;
+  readonly task?: boolean;
+  /** Large arguments that may be left out with `apply` while the server still holds the plan. */
+  readonly bulky?: readonly (keyof Input & string)[];
+  /**
+   * Changes nothing: reads, asks the backend for a dry run, computes the diff. Also runs right before `apply`, then with what the first plan pinned.
+   */
+  plan(args: ChangeArguments<Input>, client: Client, ctx: CallContext, pin?: unknown): Promise<Plan<State>>;
   /** Does exactly what the plan says; the backend's own preconditions guard against a change in between. */
   apply(plan: Plan<State>, client: Client, ctx: CallContext): Promise<Applied<Undo>>;
   /** Looks, and waits while `wait` allows, until the world agrees. */
@@ -113,97 +102,132 @@ export interface ChangeDefinition<Client, Input extends Shape, State, Undo> {
   undo?(undo: Undo, client: Client, ctx: CallContext): Promise<Plan<State>>;
 }
 
-const OUTPUT = z.object({
-  phase: z.enum(['plan', 'applied']),
-  plan: z.string(),
-  expiresAt: z.string(),
-  effect: z.string(),
-  summary: z.string(),
-  changeId: z.string(),
-  targets: z.array(z.object({ ref: z.string(), operation: z.string(), version: z.string().optional() })),
-  diff: z.array(z.object({ ref: z.string(), path: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
-  impact: z.record(z.string(), z.unknown()),
-  checks: z.array(z.object({ name: z.string(), result: z.string(), detail: z.string().optional(), rule: z.string().optional() })),
-  verify: z.string(),
-  verification: z.object({ result: z.string(), detail: z.string() }),
-  undo: z.record(z.string(), z.unknown()),
-  approval: z.string(),
-  done: z.array(z.string()),
-  notDone: z.array(z.string()),
-  result: z.record(z.string(), z.unknown()),
-});
-
 const WAIT = z.string().max(32).optional().meta({ description: 'Verify for at most this long; absent = one check at once.' });
 
-/** Two plans are the same when targets (with versions) and diff are. */
-const toDigest = (plan: Plan<unknown>): string =>
-  createHash('sha256')
-    .update(JSON.stringify([plan.targets, plan.diff]))
-    .digest('base64url');
+interface Call<Client> {
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly waitMs: number;
+  readonly client: Client;
+  readonly ctx: CallContext;
+}
 
-const toPlanAnswer = (plan: Plan<unknown>, head: Readonly<Record<string, unknown>>): Answer => ({
-  summary: `PLAN, nothing changed yet: ${plan.summary}`,
-  head: { phase: 'plan', ...head, summary: plan.summary, targets: plan.targets },
-  sections: [
-    { key: 'diff', value: plan.diff },
-    { key: 'impact', value: plan.impact ?? {} },
-    { key: 'checks', value: plan.checks ?? [] },
-    { key: 'verify', value: plan.verify },
-    { key: 'undo', value: plan.undo },
-  ],
-});
+/** Another change came between the last look and the write: it is looked at again, and goes on where the plan still holds. */
+const MAX_RACES = 3;
+
+const isRaced = (thrown: unknown): boolean =>
+  thrown instanceof AppError && thrown.code === 'CONFLICT' && thrown.details['reason'] === 'CONFLICT';
+
+const LINES_IN_QUESTION = 20;
+
+/** Asks the person behind the client; returns when they agree. */
+const approveByQuestion = async (plan: Plan<unknown>, ctx: CallContext): Promise<void> => {
+  const lines = plan.diff
+    .slice(0, LINES_IN_QUESTION)
+    .map(({ path, before, after }) => `${path}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
+  const more = plan.diff.length > lines.length ? [`… and ${plan.diff.length - lines.length} more fields`] : [];
+  const answer = await ctx.ask({ key: toDigest(plan), message: [plan.summary, ...lines, ...more].join('\n') });
+  if (answer === 'accepted') return;
+  if (answer === 'declined') throw new AppError('FORBIDDEN', 'The user declined this change.', { details: { by: 'user' } });
+  throw new AppError('APPROVAL_REQUIRED', 'A person must approve this change, and this client cannot ask its user.', {
+    details: { rule: 'security.approval', needs: 'a client with elicitation' },
+  });
+};
+
+const toUndo = ({ plan, applied, record }: { plan: Plan<unknown>; applied: Applied<unknown>; record: ChangeRecord }): object => {
+  if (record.undoUntil !== undefined)
+    return { tool: 'platform_undo_change', arguments: { changeId: record.changeId }, until: record.undoUntil };
+  if (applied.inverse !== undefined) return applied.inverse;
+  return { possible: false, how: plan.undo.how };
+};
+
+/** Paging and size of an answer are no part of what is planned. */
+const withoutControls = (all: Readonly<Record<string, unknown>>) => {
+  const { apply, wait, cursor: _, maxTokens: __, ...args } = all as { apply?: string; wait?: string; [name: string]: unknown };
+  return { apply, waitMs: wait === undefined ? 0 : parseDuration(wait, 'wait'), args };
+};
+
+const toPort = ({ changes }: CallContext): ChangePort => {
+  if (changes !== undefined) return changes;
+  throw new AppError('UNSUPPORTED', 'Changes are not offered here.', { details: { needs: 'security.allowWrites' } });
+};
 
 /** Makes a write or delete tool from its four parts. */
 export const change = <Client, Input extends Shape, State, Undo>(
   definition: ChangeDefinition<Client, Input, State, Undo>,
-): Tool<Client> & { readonly answer: z.ZodObject; planUndo(undo: unknown, client: Client, ctx: CallContext): Promise<Plan<State>> } => {
+): Tool<Client> & { readonly answer: z.ZodObject } => {
   const { name, effect } = definition;
-  const port = (ctx: CallContext): ChangePort => {
-    if (ctx.changes === undefined)
-      throw new AppError('UNSUPPORTED', 'Changes are not offered here.', { details: { needs: 'security.allowWrites' } });
-    return ctx.changes;
+  const issuePlan = async (plan: Plan<State>, args: Readonly<Record<string, unknown>>, ctx: CallContext): Promise<Answer> => {
+    const port = toPort(ctx);
+    const facts = { tool: name, args, bulky: definition.bulky, digest: toDigest(plan), pin: plan.pin };
+    const issued = hasFailed(plan) ? undefined : await port.issue(facts, ctx);
+    const { skip } = (ctx.cursor ?? {}) as { skip?: number };
+    const token = issued === undefined ? {} : { plan: issued.token, expiresAt: issued.expiresAt };
+    return toPlanAnswer(plan, { ...token, effect, approval: port.approval(effect) }, skip);
   };
-  const issuePlan = (plan: Plan<State>, args: Readonly<Record<string, unknown>>, ctx: CallContext): Answer => {
-    const failed = (plan.checks ?? []).some((check) => check.result === 'fail');
-    const approval = port(ctx).approval(effect);
-    const issued = failed ? undefined : port(ctx).issue({ tool: name, args, digest: toDigest(plan) }, ctx);
-    return toPlanAnswer(plan, { ...(issued === undefined ? {} : { plan: issued.token, expiresAt: issued.expiresAt }), effect, approval });
-  };
-  const execute = async (plan: Plan<State>, wait: number, client: Client, ctx: CallContext): Promise<Answer> => {
+  const execute = async (plan: Plan<State>, waitMs: number, client: Client, ctx: CallContext): Promise<Answer> => {
     const applied = await definition.apply(plan, client, ctx);
-    const record = port(ctx).record(
+    const { summary, targets, undo: inverse } = applied;
+    const record = await toPort(ctx).record(
       {
         tool: name,
-        summary: applied.summary,
-        targets: applied.targets,
-        before: plan.targets,
-        ...(applied.undo === undefined ? {} : { undo: applied.undo }),
+        summary,
+        targets: toShown(targets),
+        before: toShown(plan.targets),
+        ...(inverse === undefined ? {} : { undo: inverse }),
       },
       ctx,
     );
     if (applied.notDone !== undefined && applied.notDone.length > 0) {
-      throw new AppError('FAILED_PRECONDITION', `Only a part was done: ${applied.summary}`, {
-        details: { reason: 'PARTIAL', done: applied.done ?? [], notDone: applied.notDone, changeId: record.changeId },
+      const { reason = 'PARTIAL', message = 'Only a part was done.' } = applied.failure ?? {};
+      throw new AppError('FAILED_PRECONDITION', `${message} ${summary}`, {
+        details: {
+          reason,
+          done: applied.done ?? [],
+          notDone: applied.notDone,
+          changeId: record.changeId,
+          undo: toUndo({ plan, applied, record }),
+        },
       });
     }
-    const verification = await definition.verify(plan, applied, wait, client, ctx);
-    const undo =
-      record.undoUntil === undefined
-        ? { possible: false, how: plan.undo.how }
-        : { tool: 'platform_undo_change', arguments: { changeId: record.changeId }, until: record.undoUntil };
+    const verification = await definition.verify(plan, applied, waitMs, client, ctx);
     return {
-      summary: `APPLIED: ${applied.summary}`,
-      head: { phase: 'applied', changeId: record.changeId, effect, summary: applied.summary, targets: applied.targets, verification, undo },
+      summary: `APPLIED: ${summary}`,
+      head: {
+        ...plan.scope,
+        phase: 'applied',
+        changeId: record.changeId,
+        effect,
+        summary,
+        targets: toShown(targets),
+        verification,
+        undo: toUndo({ plan, applied, record }),
+      },
       ...(applied.result === undefined ? {} : { sections: [{ key: 'result', value: applied.result }] }),
+      ...(applied.warnings === undefined || applied.warnings.length === 0 ? {} : { warnings: applied.warnings }),
+      ...(applied.untrusted === true ? { untrusted: true } : {}),
     };
   };
-  const approveByQuestion = async (plan: Plan<State>, ctx: CallContext): Promise<void> => {
-    const lines = plan.diff.slice(0, 20).map((line) => `${line.path}: ${JSON.stringify(line.before)} -> ${JSON.stringify(line.after)}`);
-    const answer = await ctx.ask({ key: toDigest(plan), message: [plan.summary, ...lines].join('\n') });
-    if (answer === 'accepted') return;
-    if (answer === 'declined') throw new AppError('FORBIDDEN', 'The user declined this change.', { details: { by: 'user' } });
-    throw new AppError('APPROVAL_REQUIRED', 'A person must approve this change, and this client cannot ask its user.', {
-      details: { rule: 'security.approval', needs: 'a client with elicitation' },
+  const applyToken = async (token: string, call: Call<Client>): Promise<Answer> => {
+    const { args: given, waitMs, client, ctx } = call;
+    const { id, digest, args, pin } = await toPort(ctx).open(token, { tool: name, args: given, bulky: definition.bulky }, ctx);
+    return toPort(ctx).once(id, ctx, async (claim) => {
+      let isClaimed = false;
+      for (let race = 0; ; race += 1) {
+        const plan = await definition.plan(args as ChangeArguments<Input>, client, ctx, pin);
+        if (toDigest(plan) !== digest || hasFailed(plan)) {
+          const fresh = await issuePlan(plan, args, ctx);
+          throw new AppError('CONFLICT', 'The target changed since the plan was made. Look at the new diff and apply the new plan.', {
+            details: { diff: plan.diff, checks: plan.checks, plan: fresh.head?.['plan'], expiresAt: fresh.head?.['expiresAt'] },
+          });
+        }
+        if (!isClaimed) await claim();
+        isClaimed = true;
+        try {
+          return await execute(plan, waitMs, client, ctx);
+        } catch (thrown) {
+          if (race >= MAX_RACES || !isRaced(thrown)) throw thrown;
+        }
+      }
     });
   };
   const made = tool<Client, Shape>({
@@ -212,42 +236,34 @@ export const change = <Client, Input extends Shape, State, Undo>(
     description: definition.description,
     effect,
     input: 'wait' in definition.input.shape ? definition.input : definition.input.extend({ wait: WAIT }),
-    output: OUTPUT,
+    output: CHANGE_OUTPUT,
     ...(definition.idempotent === undefined ? {} : { idempotent: definition.idempotent }),
     ...(definition.openWorld === undefined ? {} : { openWorld: definition.openWorld }),
     ...(definition.destructive === undefined ? {} : { destructive: definition.destructive }),
     ...(definition.needs === undefined ? {} : { needs: definition.needs }),
+    ...(definition.task === undefined ? {} : { task: definition.task }),
     async run(all, client, ctx) {
-      const { apply: token, wait, ...rest } = all as Record<string, unknown> & { apply?: string; wait?: string };
-      const args = rest as z.infer<z.ZodObject<Input>>;
-      const waitFor = wait === undefined ? 0 : parseDuration(wait, 'wait');
-      const approval = port(ctx).approval(effect);
+      const { apply: token, waitMs, args } = withoutControls(all);
+      const approval = toPort(ctx).approval(effect);
       if (approval === 'deny') throw new AppError('FORBIDDEN', `${name} is denied by policy.`, { details: { by: 'policy' } });
-      if (token === undefined) {
-        const plan = await definition.plan(args, client, ctx);
-        if (approval !== 'elicit' || (plan.checks ?? []).some((check) => check.result === 'fail')) return issuePlan(plan, rest, ctx);
-        await approveByQuestion(plan, ctx);
-        return execute(plan, waitFor, client, ctx);
-      }
-      const opened = port(ctx).open(token, { tool: name, args: rest }, ctx);
-      return port(ctx).once(opened.id, ctx, async () => {
-        const plan = await definition.plan(args, client, ctx);
-        if (toDigest(plan) !== opened.digest) {
-          const fresh = issuePlan(plan, rest, ctx);
-          throw new AppError('CONFLICT', 'The target changed since the plan was made. Look at the new diff and apply the new plan.', {
-            details: { diff: plan.diff, plan: fresh.head?.['plan'], expiresAt: fresh.head?.['expiresAt'] },
-          });
-        }
-        return execute(plan, waitFor, client, ctx);
-      });
+      if (token !== undefined) return applyToken(token, { args, waitMs, client, ctx });
+      const plan = await definition.plan(args as ChangeArguments<Input>, client, ctx);
+      if (approval !== 'elicit' || hasFailed(plan)) return issuePlan(plan, args, ctx);
+      await approveByQuestion(plan, ctx);
+      return execute(plan, waitMs, client, ctx);
     },
   });
   // Object.assign keeps the lazy getters of `made`; a spread would evaluate its schemas at start.
   return Object.assign(made, {
-    async planUndo(undo: unknown, client: Client, ctx: CallContext): Promise<Plan<State>> {
+    async inverse(undo: unknown, client: Client, ctx: CallContext): Promise<Inverse> {
       if (definition.undo === undefined)
         throw new AppError('FAILED_PRECONDITION', `${name} cannot be undone.`, { details: { reason: 'NOT_UNDOABLE' } });
-      return definition.undo(undo as Undo, client, ctx);
+      const plan = await definition.undo(undo as Undo, client, ctx);
+      return {
+        plan,
+        apply: () => definition.apply(plan, client, ctx),
+        verify: (applied, waitMs) => definition.verify(plan, applied as Applied<Undo>, waitMs, client, ctx),
+      };
     },
   });
 };

@@ -64,8 +64,10 @@ export const timeout = (byDefault: string): z.ZodDefault<z.ZodString> =>
 export const EVERY_TOOL = { cluster } as const;
 /** Accepted by every read tool; sent in the complete form. */
 export const EVERY_READ_TOOL = { cluster, maxTokens } as const;
-/** Accepted by every write and delete tool. */
+/** Accepted by every write and delete tool; `cursor` and `maxTokens` are seldom needed and never sent. */
 export const EVERY_CHANGE_TOOL = {
   cluster,
+  maxTokens,
+  cursor,
   apply: described(z.string().max(8192).optional(), 'Absent = plan only, nothing changes; the token of a plan = apply exactly that plan.'),
 } as const;

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { CallContext, Logger } from './context.ts';
 import type { ClusterStatus, Health } from './directory.ts';
 import { AppError } from './errors.ts';
+import type { Inverse } from './plan.ts';
 import type { Answer } from './result.ts';
 import type { SecretSource } from './secret.ts';
 import type { Signals } from './signals.ts';
@@ -110,6 +111,8 @@ export interface ServiceParts {
     known: Readonly<Record<string, string>>,
     ctx: CallContext,
   ): Promise<readonly string[] | undefined>;
+  /** Plans a recorded change of one of its tools backwards. */
+  inverse(tool: string, undo: unknown, ctx: CallContext): Promise<Inverse>;
   /** The environments that `cluster` may name, with their state. */
   clusters?(signal: AbortSignal): Promise<readonly ClusterStatus[]>;
   readonly signals: Partial<{ [Key in keyof Signals<never>]: (...args: readonly unknown[]) => Promise<readonly unknown[]> }>;
@@ -200,6 +203,11 @@ const createService = <Config, Client>(source: ServiceSource<Config, Client>, de
       complete: async (argument, prefix, known, ctx) => {
         const completer = source.completions?.[argument];
         return completer === undefined ? undefined : completer(prefix, known, toClient(), ctx);
+      },
+      inverse: async (name, undo, ctx) => {
+        const { inverse } = toTool(name);
+        if (inverse === undefined) throw new AppError('UNSUPPORTED', `${name} changes nothing that could be undone.`);
+        return inverse(undo, toClient(), ctx);
       },
       ...(source.clusters === undefined ? {} : { clusters: async (signal: AbortSignal) => source.clusters?.(toClient(), signal) ?? [] }),
       signals: Object.fromEntries(

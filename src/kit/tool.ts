@@ -5,6 +5,7 @@ import { parseArguments } from './arguments.ts';
 import type { CallContext, Effect } from './context.ts';
 import { toMilliseconds } from './duration.ts';
 import { EVERY_CHANGE_TOOL, EVERY_READ_TOOL } from './params.ts';
+import type { Inverse } from './plan.ts';
 import type { Answer } from './result.ts';
 import { type InputSchema, type JsonSchema, toJsonSchema } from './schema.ts';
 
@@ -42,6 +43,8 @@ export interface Tool<Client> extends ToolInfo {
   parse(raw: unknown): Readonly<Record<string, unknown>>;
   /** Runs on parsed arguments. */
   run(args: Readonly<Record<string, unknown>>, client: Client, ctx: CallContext): Promise<Answer>;
+  /** Changes only: plans a recorded change backwards. */
+  inverse?(undo: unknown, client: Client, ctx: CallContext): Promise<Inverse>;
 }
 
 type Shape = z.core.$ZodLooseShape;

@@ -1,34 +1,42 @@
-// What the manager does for changes: plan tokens that count once, and records that can be undone.
+// What the manager does for changes: plan tokens that count once, and records that can be undone. What replicas share lies in the store, sealed.
 
 import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ChangePort, ChangeRecord } from '../kit/change.ts';
 import type { CallContext, Effect } from '../kit/context.ts';
 import { toTimestamp } from '../kit/duration.ts';
-import { AppError } from '../kit/errors.ts';
+import { AppError, type ErrorCode } from '../kit/errors.ts';
+import { onFirstUse } from '../kit/once.ts';
 import type { Answer } from '../kit/result.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
+import type { Store } from '../store/store.ts';
 
 const PLAN_LIFE_MS = 10 * 60_000;
-const MAX_RECORDS = 10_000;
+const MAX_PLANS = 10_000;
+/** Changes whose facts are known without asking the store, for the audit record of the call that made them. */
+const MAX_RECENT = 1000;
 
 export interface ChangesOptions {
   readonly sealer: Sealer;
+  readonly store: Store;
   readonly now: () => number;
   readonly keepMs: number;
   /** Called with every recorded change. */
   readonly onRecord?: (record: ChangeRecord) => void;
   readonly approval: Readonly<Record<Exclude<Effect, 'read'>, 'call' | 'elicit' | 'deny'>>;
+  readonly inverse: ChangePort['inverse'];
 }
 
 export interface Changes extends ChangePort {
-  /** A recorded change of this caller. */
-  find(changeId: string): ChangeRecord | undefined;
+  /** A change that this process recorded lately. */
+  recent(changeId: string): ChangeRecord | undefined;
 }
 
 interface PlanToken {
   readonly id: string;
   readonly args: string;
   readonly digest: string;
+  readonly pin?: unknown;
 }
 
 const invalid = (): AppError =>
@@ -36,55 +44,104 @@ const invalid = (): AppError =>
     details: { reason: 'PLAN_INVALID' },
   });
 
-const toArgsDigest = (args: Readonly<Record<string, unknown>>): string =>
-  toBinding(Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1)));
+const running = (): AppError =>
+  new AppError('FAILED_PRECONDITION', 'This plan is being applied already: ask again with the same token for its result.', {
+    details: { reason: 'PLAN_RUNNING', retry_after: '5s' },
+  });
 
-export const createChanges = ({ sealer, now, keepMs, approval, onRecord }: ChangesOptions): Changes => {
-  const records = new Map<string, ChangeRecord>();
-  /** Results of executed plans by caller and plan id; kept as long as their token could be sent again. */
-  const executed = new Map<string, { readonly expires: number; readonly answer: Promise<Answer> }>();
-  const dropOld = <Value>(map: Map<string, Value>, isOld: (value: Value) => boolean): void => {
-    for (const [key, value] of map) {
-      if (!isOld(value) && map.size < MAX_RECORDS) break;
-      map.delete(key);
-    }
+/** How a plan ended, good or bad. */
+interface Recorded {
+  readonly answer?: Answer;
+  readonly failure?: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> };
+}
+
+const toAnswer = ({ answer, failure }: Recorded): Answer => {
+  if (answer !== undefined) return answer;
+  throw new AppError(failure?.code ?? 'INTERNAL', failure?.message ?? 'This plan failed.', { details: failure?.details ?? {} });
+};
+
+const toArgsDigest = (args: Readonly<Record<string, unknown>>): string =>
+  toBinding(
+    Object.entries(args)
+      .filter(([, value]) => value !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+
+const pick = (args: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(names.filter((name) => args[name] !== undefined).map((name) => [name, args[name]]));
+
+export const createChanges = (options: ChangesOptions): Changes => {
+  const { sealer, store, now, keepMs, approval, onRecord, inverse } = options;
+  const recent = onFirstUse(() => new LRUCache<string, ChangeRecord>({ max: MAX_RECENT }));
+  /** Plans that were applied by this process, by caller and plan; kept as long as their token could be sent again. */
+  const executed = onFirstUse(() => new LRUCache<string, Promise<Answer>>({ max: MAX_PLANS, ttl: PLAN_LIFE_MS, perf: { now } }));
+  const keep = async (key: string, binding: string, value: unknown, lifeMs: number): Promise<void> =>
+    store.set(`change:${key}`, sealer.seal('change', binding, value, now() + lifeMs), lifeMs);
+  const take = async (key: string, binding: string): Promise<unknown> => {
+    const sealed = await store.get(`change:${key}`);
+    const opened = sealed === undefined ? undefined : sealer.open('change', binding, sealed, now());
+    return opened !== undefined && 'value' in opened ? opened.value : undefined;
   };
   const bindingOf = (tool: string, ctx: CallContext): string => toBinding(ctx.caller.id, tool);
   return {
     approval: (effect) => (effect === 'read' ? 'call' : approval[effect]),
-    issue({ tool, args, digest }, ctx) {
+    inverse,
+    async issue({ tool, args, bulky = [], digest, pin }, ctx) {
       const expires = now() + PLAN_LIFE_MS;
-      const value: PlanToken = { id: randomBytes(12).toString('hex'), args: toArgsDigest(args), digest };
+      const id = randomBytes(12).toString('hex');
+      const large = pick(args, bulky);
+      if (Object.keys(large).length > 0) await keep(`plan:${id}`, ctx.caller.id, large, PLAN_LIFE_MS);
+      const value: PlanToken = { id, args: toArgsDigest(args), digest, ...(pin === undefined ? {} : { pin }) };
       return { token: `pl_${sealer.seal('plan', bindingOf(tool, ctx), value, expires)}`, expiresAt: toTimestamp(expires) };
     },
-    open(token, { tool, args }, ctx) {
+    async open(token, { tool, args, bulky = [] }, ctx) {
       if (!token.startsWith('pl_')) throw invalid();
       const opened = sealer.open('plan', bindingOf(tool, ctx), token.slice(3), now());
       if ('refused' in opened) {
         if (opened.refused === 'invalid') throw invalid();
         throw new AppError('FAILED_PRECONDITION', 'This plan is too old: plan again.', { details: { reason: 'PLAN_EXPIRED' } });
       }
-      const plan = opened.value as PlanToken;
-      if (plan.args === toArgsDigest(args)) return { digest: plan.digest, id: plan.id };
-      throw new AppError('FAILED_PRECONDITION', 'The arguments differ from those of the plan: plan again, or send the same.', {
-        details: { reason: 'PLAN_MISMATCH' },
-      });
+      const { id, digest, pin, args: wanted } = opened.value as PlanToken;
+      const isLeftOut = bulky.length > 0 && bulky.every((name) => args[name] === undefined);
+      const large = isLeftOut ? ((await take(`plan:${id}`, ctx.caller.id)) as Record<string, unknown> | undefined) : undefined;
+      const all = { ...args, ...large };
+      if (wanted === toArgsDigest(all)) return { id, digest, pin, args: all };
+      const words = isLeftOut
+        ? `The server no longer holds ${bulky.join(', ')} of this plan: send the same again with apply.`
+        : 'The arguments differ from those of the plan: plan again, or send the same.';
+      throw new AppError('FAILED_PRECONDITION', words, { details: { reason: 'PLAN_MISMATCH' } });
     },
     once(id, ctx, execute) {
-      dropOld(executed, ({ expires }) => expires < now());
       const key = `${ctx.caller.id}\0${id}`;
-      const known = executed.get(key);
-      if (known !== undefined) return known.answer;
-      const answer = execute();
-      executed.set(key, { expires: now() + PLAN_LIFE_MS, answer });
-      // A conflict executed nothing: the token may be tried again, and will conflict again.
-      answer.catch((thrown: unknown) => {
-        if (thrown instanceof AppError && thrown.code === 'CONFLICT') executed.delete(key);
-      });
+      const known = executed().get(key);
+      if (known !== undefined) return known;
+      const run = async (): Promise<Answer> => {
+        const recorded = (await take(`result:${id}`, ctx.caller.id)) as Recorded | undefined;
+        if (recorded !== undefined) return toAnswer(recorded);
+        let isClaimed = false;
+        const claim = async (): Promise<void> => {
+          if ((await store.increment(`change:claim:${id}`, PLAN_LIFE_MS)) > 1) throw running();
+          isClaimed = true;
+        };
+        const result = await execute(claim).then(
+          (answer): Recorded => ({ answer }),
+          (thrown: unknown): Recorded => {
+            // Nothing was done: the token may be sent again.
+            if (!isClaimed) executed().delete(key);
+            if (!isClaimed || !(thrown instanceof AppError)) throw thrown;
+            return { failure: { code: thrown.code, message: thrown.message, details: thrown.details } };
+          },
+        );
+        await keep(`result:${id}`, ctx.caller.id, result, PLAN_LIFE_MS);
+        return toAnswer(result);
+      };
+      const answer = run();
+      executed().set(key, answer);
+      // Who sent the token hears of it; nobody else waits.
+      answer.catch(() => {});
       return answer;
     },
-    record(change, ctx) {
-      dropOld(records, ({ at }) => Date.parse(at) + keepMs < now());
+    async record(change, ctx) {
       const record: ChangeRecord = {
         ...change,
         changeId: `ch_${randomBytes(12).toString('hex')}`,
@@ -92,10 +149,13 @@ export const createChanges = ({ sealer, now, keepMs, approval, onRecord }: Chang
         at: toTimestamp(now()),
         ...(change.undo === undefined ? {} : { undoUntil: toTimestamp(now() + keepMs) }),
       };
-      records.set(record.changeId, record);
-      onRecord?.(record);
+      const { undo: _, ...facts } = record;
+      recent().set(record.changeId, facts);
+      await keep(`record:${record.changeId}`, ctx.caller.id, record, keepMs);
+      onRecord?.(facts);
       return record;
     },
-    find: (changeId) => records.get(changeId),
+    find: async (changeId, ctx) => (await take(`record:${changeId}`, ctx.caller.id)) as ChangeRecord | undefined,
+    recent: (changeId) => recent().get(changeId),
   };
 };

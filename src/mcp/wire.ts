@@ -69,7 +69,11 @@ const toLeanHints = (hints: Hints, effect: ToolInfo['effect']): Partial<Hints> =
 };
 
 const toDefinition = (tool: ToolInfo, complete: boolean, options: WireOptions, names: ReadonlySet<string>): WireTool => {
-  const hide = new Set([...(options.manyClusters ? [] : ['cluster']), ...(complete ? [] : ['maxTokens'])]);
+  const hide = new Set([
+    ...(options.manyClusters ? [] : ['cluster']),
+    ...(complete && tool.effect === 'read' ? [] : ['maxTokens']),
+    ...(tool.effect === 'read' ? [] : ['cursor']),
+  ]);
   return {
     name: tool.name,
     ...(complete ? { title: tool.title } : {}),

@@ -6,6 +6,8 @@ import { AppError } from '../../kit/errors.ts';
 import type { FinalAnswer } from '../../kit/result.ts';
 import type { Call, CallLimits } from '../call.ts';
 
+/** A change that was ended has this long to say what was done. */
+const LAST_WORDS_MS = 5000;
 /** A tool that waits has that time plus this. */
 const WAIT_MARGIN_MS = 10_000;
 
@@ -29,6 +31,7 @@ export const deadline =
     const ms = Math.min(Math.max(callMs, toWaitMs(call.args)), maxCallMs + WAIT_MARGIN_MS);
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(toLate(ms)), ms);
+    let grace: NodeJS.Timeout | undefined;
     const cancelled = (event?: Event): void => {
       const { reason } = event?.target instanceof AbortSignal ? event.target : call.request.signal;
       controller.abort(reason instanceof AppError ? reason : new AppError('CANCELLED', 'The call was cancelled.', { cause: reason }));
@@ -38,13 +41,20 @@ export const deadline =
     const sources = [call.request.signal, stopping];
     for (const source of sources) source.addEventListener('abort', cancelled, { once: true });
     try {
-      const ended = new Promise<never>((_, reject) =>
-        controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true }),
-      );
+      const graceMs = call.tool.effect === 'read' ? 0 : LAST_WORDS_MS;
+      const ended = new Promise<never>((_, reject) => {
+        const end = (): void => reject(controller.signal.reason);
+        const onAbort = (): void => {
+          if (graceMs === 0) end();
+          else grace = setTimeout(end, graceMs);
+        };
+        controller.signal.addEventListener('abort', onAbort, { once: true });
+      });
       if (controller.signal.aborted) throw controller.signal.reason;
       return await Promise.race([next({ ...call, ctx: { ...call.ctx, signal: controller.signal } }), ended]);
     } finally {
       clearTimeout(timer);
+      clearTimeout(grace);
       for (const source of sources) source.removeEventListener('abort', cancelled);
     }
   };

@@ -5,12 +5,13 @@ import { platformConfig } from './config.ts';
 import { prompts } from './prompts.ts';
 import { resources } from './resources.ts';
 import status from './tools/status.ts';
+import undo from './tools/undo.ts';
 
 export const platform = defineService({
   name: 'platform',
   title: 'Platform',
   config: platformConfig,
-  tools: [...status],
+  tools: [...status, ...undo],
   connect: () => undefined,
   ping: async () => ({ state: 'up' }),
   resources,
