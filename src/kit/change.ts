@@ -48,7 +48,8 @@ export interface PlanFacts {
 /** A token that was opened: what the plan was, and its arguments in full. */
 export interface OpenedPlan {
   readonly id: string;
-  readonly digest: string;
+  /** Whether a plan made now, by its digest, is the one that was approved. */
+  readonly isSame: (digest: string) => boolean;
   readonly args: Readonly<Record<string, unknown>>;
   readonly pin?: unknown;
 }
@@ -118,6 +119,7 @@ const isRaced = (thrown: unknown): boolean =>
   thrown instanceof AppError && thrown.code === 'CONFLICT' && thrown.details['reason'] === 'CONFLICT';
 
 const LINES_IN_QUESTION = 20;
+const LINES_IN_ERROR = 20;
 
 /** Asks the person behind the client; returns when they agree. */
 const approveByQuestion = async (plan: Plan<unknown>, ctx: CallContext): Promise<void> => {
@@ -209,15 +211,21 @@ export const change = <Client, Input extends Shape, State, Undo>(
   };
   const applyToken = async (token: string, call: Call<Client>): Promise<Answer> => {
     const { args: given, waitMs, client, ctx } = call;
-    const { id, digest, args, pin } = await toPort(ctx).open(token, { tool: name, args: given, bulky: definition.bulky }, ctx);
+    const { id, isSame, args, pin } = await toPort(ctx).open(token, { tool: name, args: given, bulky: definition.bulky }, ctx);
     return toPort(ctx).once(id, ctx, async (claim) => {
       let isClaimed = false;
       for (let race = 0; ; race += 1) {
         const plan = await definition.plan(args as ChangeArguments<Input>, client, ctx, pin);
-        if (toDigest(plan) !== digest || hasFailed(plan)) {
+        if (!isSame(toDigest(plan)) || hasFailed(plan)) {
           const fresh = await issuePlan(plan, args, ctx);
           throw new AppError('CONFLICT', 'The target changed since the plan was made. Look at the new diff and apply the new plan.', {
-            details: { diff: plan.diff, checks: plan.checks, plan: fresh.head?.['plan'], expiresAt: fresh.head?.['expiresAt'] },
+            details: {
+              diff: plan.diff.slice(0, LINES_IN_ERROR),
+              changes: plan.diff.length,
+              checks: plan.checks,
+              plan: fresh.head?.['plan'],
+              expiresAt: fresh.head?.['expiresAt'],
+            },
           });
         }
         if (!isClaimed) await claim();

@@ -32,12 +32,11 @@ export interface Changes extends ChangePort {
   recent(changeId: string): ChangeRecord | undefined;
 }
 
-interface PlanToken {
-  readonly id: string;
-  readonly args: string;
-  readonly digest: string;
-  readonly pin?: unknown;
-}
+/** Plan id, digest of the arguments, digest of the plan, what was pinned: short, for it is read and written by models. */
+type PlanToken = readonly [id: string, args: string, digest: string, pin?: unknown];
+
+/** 96 bits: enough for what is sealed anyway. */
+const DIGEST_CHARS = 16;
 
 const invalid = (): AppError =>
   new AppError('FAILED_PRECONDITION', 'This plan token is not valid for this caller and tool: plan again.', {
@@ -65,7 +64,7 @@ const toArgsDigest = (args: Readonly<Record<string, unknown>>): string =>
     Object.entries(args)
       .filter(([, value]) => value !== undefined)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
+  ).slice(0, DIGEST_CHARS);
 
 const pick = (args: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> =>
   Object.fromEntries(names.filter((name) => args[name] !== undefined).map((name) => [name, args[name]]));
@@ -88,10 +87,11 @@ export const createChanges = (options: ChangesOptions): Changes => {
     inverse,
     async issue({ tool, args, bulky = [], digest, pin }, ctx) {
       const expires = now() + PLAN_LIFE_MS;
-      const id = randomBytes(12).toString('hex');
+      const id = randomBytes(9).toString('base64url');
       const large = pick(args, bulky);
       if (Object.keys(large).length > 0) await keep(`plan:${id}`, ctx.caller.id, large, PLAN_LIFE_MS);
-      const value: PlanToken = { id, args: toArgsDigest(args), digest, ...(pin === undefined ? {} : { pin }) };
+      const sealed: PlanToken = [id, toArgsDigest(args), digest.slice(0, DIGEST_CHARS)];
+      const value = pin === undefined ? sealed : [...sealed, pin];
       return { token: `pl_${sealer.seal('plan', bindingOf(tool, ctx), value, expires)}`, expiresAt: toTimestamp(expires) };
     },
     async open(token, { tool, args, bulky = [] }, ctx) {
@@ -101,11 +101,11 @@ export const createChanges = (options: ChangesOptions): Changes => {
         if (opened.refused === 'invalid') throw invalid();
         throw new AppError('FAILED_PRECONDITION', 'This plan is too old: plan again.', { details: { reason: 'PLAN_EXPIRED' } });
       }
-      const { id, digest, pin, args: wanted } = opened.value as PlanToken;
+      const [id, wanted, digest, pin] = opened.value as PlanToken;
       const isLeftOut = bulky.length > 0 && bulky.every((name) => args[name] === undefined);
       const large = isLeftOut ? ((await take(`plan:${id}`, ctx.caller.id)) as Record<string, unknown> | undefined) : undefined;
       const all = { ...args, ...large };
-      if (wanted === toArgsDigest(all)) return { id, digest, pin, args: all };
+      if (wanted === toArgsDigest(all)) return { id, isSame: (now) => now.slice(0, DIGEST_CHARS) === digest, pin, args: all };
       const words = isLeftOut
         ? `The server no longer holds ${bulky.join(', ')} of this plan: send the same again with apply.`
         : 'The arguments differ from those of the plan: plan again, or send the same.';

@@ -7,12 +7,16 @@ import { kubernetesConfig } from '../../upstream/kubernetes/config.ts';
 import { type Kubernetes, openKubernetes } from '../../upstream/kubernetes/kubernetes.ts';
 import { completions, prompts, templates } from './parts.ts';
 import access from './tools/access.ts';
+import apply from './tools/apply.ts';
+import remove from './tools/delete.ts';
 import events from './tools/events.ts';
 import explain from './tools/explain.ts';
 import get from './tools/get.ts';
 import list from './tools/list.ts';
 import logs from './tools/logs.ts';
+import manage from './tools/manage.ts';
 import network from './tools/network.ts';
+import patch from './tools/patch.ts';
 import problems from './tools/problems.ts';
 import proxy from './tools/proxy.ts';
 import usage from './tools/usage.ts';
@@ -60,7 +64,23 @@ export const kubernetes = defineService({
   name: 'kubernetes',
   title: 'Kubernetes',
   config: kubernetesConfig,
-  tools: [...access, ...events, ...explain, ...get, ...list, ...logs, ...network, ...problems, ...proxy, ...usage, ...wait],
+  tools: [
+    ...access,
+    ...apply,
+    ...events,
+    ...explain,
+    ...get,
+    ...list,
+    ...logs,
+    ...manage,
+    ...network,
+    ...patch,
+    ...problems,
+    ...proxy,
+    ...remove,
+    ...usage,
+    ...wait,
+  ],
   connect: openKubernetes,
   ping,
   close: ({ targets }) => targets.close(),

@@ -34,7 +34,7 @@ const MAX_CHANGES = 20;
 /** Labels and annotations that the controllers write themselves. */
 const OWN_KEYS = new Set(['pod-template-hash', 'controller-revision-hash', 'deprecated.daemonset.template.generation']);
 
-interface Revision {
+export interface Revision {
   readonly revision: number;
   readonly createdAt: number | undefined;
   readonly template: Fields;
@@ -73,7 +73,7 @@ const toLabelSelector = (object: KubeObject): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
 
-const readRevisions = async (client: KubernetesClient, object: KubeObject, { signal }: CallContext): Promise<Revision[]> => {
+export const readRevisions = async (client: KubernetesClient, object: KubeObject, { signal }: CallContext): Promise<Revision[]> => {
   const isDeployment = kindOf(object) === 'Deployment';
   const { items } = await client.listAll(isDeployment ? RESOURCES.replicasets : RESOURCES.controllerrevisions, {
     namespace: namespaceOf(object),

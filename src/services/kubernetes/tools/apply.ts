@@ -1,0 +1,237 @@
+// kubernetes_apply_manifest: server-side apply of any objects, planned object by object.
+
+import { z } from 'zod';
+import type { Check, FieldChange } from '../../../kit/change.ts';
+import { AppError } from '../../../kit/errors.ts';
+import { namespace } from '../../../kit/params.ts';
+import { type KubeObject, kindOf, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { isNotFound } from '../../../upstream/kubernetes/reads.ts';
+import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
+import { planCreation } from '../changes/create.ts';
+import { changeObjects } from '../changes/define.ts';
+import { readImpact } from '../changes/impact.ts';
+import { readManifest } from '../changes/manifest.ts';
+import { toRef, toTitle } from '../changes/refs.ts';
+import type { Step, StepsPlan } from '../changes/steps.ts';
+import { planUpdate, toOwners, type Work } from '../changes/update.ts';
+
+const input = z.object({
+  manifest: z.string().min(1).optional().describe('One or more YAML or JSON documents, at most 50 objects. May be left out with apply.'),
+  namespace,
+  force: z.boolean().default(false).describe('Take over fields that others own.'),
+});
+
+/** One object of the manifest, and where it belongs. */
+interface Wish {
+  readonly resource: ResourceRef;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly object: KubeObject;
+}
+
+interface Part {
+  readonly steps: readonly Step[];
+  readonly diff: readonly FieldChange[];
+  readonly check?: Check;
+  readonly warnings?: readonly string[];
+  readonly facts?: Readonly<Record<string, unknown>>;
+  readonly owners?: Readonly<Record<string, string>>;
+}
+
+/** Namespaces and kinds that the manifest itself brings: what needs them cannot be tried before they are there. */
+interface Brought {
+  readonly namespaces: ReadonlySet<string>;
+  readonly kinds: ReadonlyMap<string, ResourceRef>;
+}
+
+const toBrought = (objects: readonly KubeObject[]): Brought => ({
+  namespaces: new Set(objects.filter((object) => kindOf(object) === 'Namespace').map(nameOf)),
+  kinds: new Map(objects.filter((object) => kindOf(object) === 'CustomResourceDefinition').map(toDefinedKind)),
+});
+
+const toDefinedKind = (definition: KubeObject): [string, ResourceRef] => {
+  const spec = definition['spec'] as object | undefined;
+  const [group = '', kind = ''] = [textAt(spec, 'group'), textAt(spec, 'names', 'kind')];
+  const namespaced = textAt(spec, 'scope') !== 'Cluster';
+  return [`${group}/${kind}`, { group, version: '', kind, plural: textAt(spec, 'names', 'plural') ?? '', namespaced }];
+};
+
+const resolve = async ({ client, ctx }: Work, object: KubeObject, brought: Brought): Promise<ResourceRef> => {
+  const apiVersion = textAt(object, 'apiVersion') ?? '';
+  const kind = kindOf(object);
+  const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  try {
+    return (await client.resolveKind(`${apiVersion}/${kind}`, ctx)).resource;
+  } catch (thrown) {
+    const own = brought.kinds.get(`${group}/${kind}`);
+    if (own !== undefined && thrown instanceof AppError && thrown.code === 'INVALID_ARGUMENT') return { ...own, version };
+    throw thrown;
+  }
+};
+
+const toWish = async (work: Work, object: KubeObject, byDefault: string | undefined, brought: Brought): Promise<Wish> => {
+  const resource = await resolve(work, object, brought);
+  const own = textAt(object, 'metadata', 'namespace');
+  if (!resource.namespaced) return { resource, namespace: undefined, name: nameOf(object), object };
+  const scope = own ?? byDefault ?? work.client.defaultNamespace;
+  const metadata = { ...(object['metadata'] as object), namespace: scope };
+  return { resource, namespace: scope, name: nameOf(object), object: { ...object, metadata } };
+};
+
+const withVersion = (object: KubeObject, resourceVersion: string | undefined): KubeObject =>
+  resourceVersion === undefined ? object : { ...object, metadata: { ...(object['metadata'] as object), resourceVersion } };
+
+const applyWish =
+  ({ client }: Work, { resource, namespace, name, object }: Wish, force: boolean) =>
+  (options: { dryRun: boolean; signal: AbortSignal; resourceVersion?: string }) =>
+    client.apply(resource, { ...options, name, namespace, force, object: withVersion(object, options.resourceVersion) });
+
+const isOwnedByOthers = (thrown: unknown): thrown is AppError =>
+  thrown instanceof AppError && thrown.code === 'CONFLICT' && thrown.details['reason'] === 'FIELD_MANAGER';
+
+const MAX_CONFLICTS = 5;
+
+const toOwnershipCheck = (title: string, { details }: AppError): Check => {
+  const conflicts = (details['conflicts'] ?? []) as readonly { readonly manager?: string; readonly field?: string }[];
+  const words = conflicts.slice(0, MAX_CONFLICTS).map(({ field, manager }) => `${field?.replace(/^\./, '')} (${manager})`);
+  const more = conflicts.length > MAX_CONFLICTS ? ` and ${conflicts.length - MAX_CONFLICTS} more` : '';
+  return {
+    name: 'field ownership',
+    result: 'fail',
+    detail: `${title}: others own ${words.join(', ')}${more}. Leave these fields out, or set force to take them over.`,
+  };
+};
+
+/** Brought by the manifest: only the server that has it can say more. */
+const planUntried = async (work: Work, wish: Wish, force: boolean, why: string): Promise<Part> => {
+  const { step, diff } = await planCreation(work, { ...wish, canTry: false, write: applyWish(work, wish, force) });
+  return { steps: [step], diff, warnings: [`${step.title} could not be tried before: ${why}`] };
+};
+
+const planNew = async (work: Work, wish: Wish, force: boolean): Promise<Part> => {
+  const { step, diff, warnings } = await planCreation(work, { ...wish, write: applyWish(work, wish, force) });
+  return { steps: [step], diff, warnings };
+};
+
+const planChanged = async (work: Work, wish: Wish, before: KubeObject, force: boolean): Promise<Part> => {
+  const { resource, namespace, name } = wish;
+  const title = toTitle({ cluster: work.cluster, resource, namespace, name });
+  try {
+    const planned = await planUpdate(work, { resource, namespace, name, before, write: applyWish(work, wish, force), always: true });
+    const impact = await readImpact(work, planned);
+    return {
+      steps: [planned.step],
+      diff: planned.diff,
+      warnings: [...planned.warnings, ...impact.warnings.map((words) => `${title}: ${words}`)],
+      facts: impact.facts,
+      owners: toOwners(before, planned.changes),
+    };
+  } catch (thrown) {
+    if (!isOwnedByOthers(thrown)) throw thrown;
+    const place = { cluster: work.cluster, resource, namespace, name };
+    // What it would be with force: the plan shows what is at stake.
+    const planned = await planUpdate(work, { resource, namespace, name, before, write: applyWish(work, wish, true) });
+    return { steps: [], diff: planned.diff, check: toOwnershipCheck(toTitle(place), thrown) };
+  }
+};
+
+const planWish = async (work: Work, wish: Wish, force: boolean, brought: Brought): Promise<Part> => {
+  const { client, ctx } = work;
+  const { resource, namespace, name } = wish;
+  if (brought.kinds.get(`${resource.group}/${resource.kind}`)?.plural === resource.plural && !(await isServed(work, resource)))
+    return planUntried(work, wish, force, 'this manifest defines its kind');
+  const before = await client.find(resource, { name, namespace, signal: ctx.signal });
+  if (before !== undefined) return planChanged(work, wish, before, force);
+  try {
+    return await planNew(work, wish, force);
+  } catch (thrown) {
+    if (!isNotFound(thrown) || namespace === undefined || !brought.namespaces.has(namespace)) throw thrown;
+    return planUntried(work, wish, force, `this manifest makes the namespace ${namespace}`);
+  }
+};
+
+const isServed = ({ client, ctx }: Work, { group, version, kind }: ResourceRef): Promise<boolean> =>
+  client.resolveKind(`${group}/${version}/${kind}`, ctx).then(
+    () => true,
+    () => false,
+  );
+
+const count = (steps: readonly Step[], operation: string): number => steps.filter(({ target }) => target.operation === operation).length;
+
+const toWords = (steps: readonly Step[]): string => {
+  const parts = (['create', 'update', 'unchanged'] as const).flatMap((operation) => {
+    const number = count(steps, operation);
+    return number === 0 ? [] : [operation === 'unchanged' ? `leave ${number} as it is` : `${operation} ${number}`];
+  });
+  const titles = steps.filter(({ target }) => target.operation !== 'unchanged').map(({ title }) => title);
+  return `${parts.join(', ')}${titles.length === 0 ? '' : `: ${titles.slice(0, 5).join(', ')}${titles.length > 5 ? ` and ${titles.length - 5} more` : ''}`}`;
+};
+
+const sumFacts = (parts: readonly Part[]): Readonly<Record<string, unknown>> => {
+  const podsRestarted = parts.reduce((sum, { facts }) => sum + Number(facts?.['podsRestarted'] ?? 0), 0);
+  const others = parts.flatMap(({ facts = {} }) => Object.entries(facts).filter(([key]) => key !== 'podsRestarted'));
+  const owners = Object.assign({}, ...parts.map(({ owners = {} }) => owners)) as Record<string, string>;
+  return { podsRestarted, ...Object.fromEntries(others), ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}) };
+};
+
+const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: readonly Part[]): StepsPlan => {
+  const steps = parts.flatMap((part) => part.steps);
+  const failed = parts.flatMap(({ check }) => (check === undefined ? [] : [check]));
+  const refused = wishes.flatMap(({ resource, namespace, name }, index) =>
+    parts[index]?.check === undefined ? [] : [{ ref: toRef({ cluster, resource, namespace, name }), operation: 'update' as const }],
+  );
+  const created = count(steps, 'create');
+  const spaces = [...new Set(wishes.map(({ namespace }) => namespace))];
+  return {
+    summary: toWords(steps),
+    scope: { cluster, ...(spaces.length === 1 && spaces[0] !== undefined ? { namespace: spaces[0] } : {}) },
+    targets: [...steps.map(({ target }) => target), ...refused],
+    diff: parts.flatMap(({ diff }) => diff),
+    impact: sumFacts(parts),
+    checks:
+      failed.length > 0
+        ? failed
+        : [
+            { name: 'server dry run', result: 'pass' },
+            { name: 'field ownership', result: 'pass' },
+          ],
+    warnings: [...new Set(parts.flatMap(({ warnings = [] }) => warnings))],
+    verify: 'the objects are as planned; workloads: their rollout is complete',
+    undo: {
+      possible: count(steps, 'update') > 0,
+      how: [
+        ...(count(steps, 'update') > 0 ? ['put the fields back'] : []),
+        ...(created > 0 ? [`${created} created: delete with kubernetes_delete_resource`] : []),
+        ...(created + count(steps, 'update') === 0 ? ['nothing changes'] : []),
+      ].join('; '),
+    },
+    state: { client, cluster, steps, results: [], summary: `Applied: ${toWords(steps)}` },
+  };
+};
+
+export default [
+  changeObjects({
+    name: 'kubernetes_apply_manifest',
+    title: 'Apply manifest',
+    description: 'Creates or updates objects from manifests by server-side apply.',
+    effect: 'write',
+    idempotent: true,
+    input,
+    bulky: ['manifest'],
+    async plan({ manifest, namespace: byDefault, force }, work) {
+      if (manifest === undefined)
+        throw new AppError('INVALID_ARGUMENT', 'A manifest is needed to plan.', {
+          details: { argument: 'manifest', expected: 'YAML or JSON documents' },
+        });
+      const objects = await readManifest(manifest);
+      const brought = toBrought(objects);
+      const wishes = await Promise.all(objects.map((object) => toWish(work, object, byDefault, brought)));
+      const parts: Part[] = [];
+      for (const wish of wishes) {
+        parts.push(await planWish(work, wish, force, brought));
+        work.ctx.progress({ progress: parts.length, total: wishes.length, message: `${wish.resource.kind} ${wish.name} tried` });
+      }
+      return toPlan(work, wishes, parts);
+    },
+  }),
+];
