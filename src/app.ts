@@ -261,7 +261,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     mode,
     enabledTools: config.enableDisable.enabledTools,
     disabledTools: config.enableDisable.disabledTools,
-    capabilities: new Set(),
+    capabilities: () => new Set(policy.current().allowsCommands ? ['exec'] : []),
     form: config.definitions.form,
     manyClusters: clusters > 1,
     policy: policy.current,

@@ -95,8 +95,8 @@ export interface ChangeDefinition<Client, Input extends Shape, State, Undo> {
    * Changes nothing: reads, asks the backend for a dry run, computes the diff. Also runs right before `apply`, then with what the first plan pinned.
    */
   plan(args: ChangeArguments<Input>, client: Client, ctx: CallContext, pin?: unknown): Promise<Plan<State>>;
-  /** Does exactly what the plan says; the backend's own preconditions guard against a change in between. */
-  apply(plan: Plan<State>, client: Client, ctx: CallContext): Promise<Applied<Undo>>;
+  /** Does exactly what the plan says; the backend's own preconditions guard against a change in between. `waitMs`: for what takes time itself. */
+  apply(plan: Plan<State>, client: Client, ctx: CallContext, waitMs: number): Promise<Applied<Undo>>;
   /** Looks, and waits while `wait` allows, until the world agrees. */
   verify(plan: Plan<State>, applied: Applied<Undo>, wait: number, client: Client, ctx: CallContext): Promise<Verification>;
   /** Plans the inverse; `platform_undo_change` applies it like any other plan. */
@@ -167,7 +167,7 @@ export const change = <Client, Input extends Shape, State, Undo>(
     return toPlanAnswer(plan, { ...token, effect, approval: port.approval(effect) }, skip);
   };
   const execute = async (plan: Plan<State>, waitMs: number, client: Client, ctx: CallContext): Promise<Answer> => {
-    const applied = await definition.apply(plan, client, ctx);
+    const applied = await definition.apply(plan, client, ctx, waitMs);
     const { summary, targets, undo: inverse } = applied;
     const record = await toPort(ctx).record(
       {
@@ -269,7 +269,7 @@ export const change = <Client, Input extends Shape, State, Undo>(
       const plan = await definition.undo(undo as Undo, client, ctx);
       return {
         plan,
-        apply: () => definition.apply(plan, client, ctx),
+        apply: (waitMs) => definition.apply(plan, client, ctx, waitMs),
         verify: (applied, waitMs) => definition.verify(plan, applied as Applied<Undo>, waitMs, client, ctx),
       };
     },

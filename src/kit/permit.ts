@@ -13,6 +13,8 @@ export interface Target {
   readonly kind?: readonly string[];
   /** The words of a command. */
   readonly command?: readonly string[];
+  /** True when the request deletes the object itself. */
+  readonly deletes?: boolean;
   /** True when the request alters something; dry runs count. */
   readonly change: boolean;
 }

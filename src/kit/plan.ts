@@ -77,7 +77,7 @@ export interface Verification {
 /** A recorded change planned backwards: what `platform_undo_change` applies. */
 export interface Inverse {
   readonly plan: Plan<unknown>;
-  apply(): Promise<Applied<unknown>>;
+  apply(waitMs: number): Promise<Applied<unknown>>;
   verify(applied: Applied<unknown>, waitMs: number): Promise<Verification>;
 }
 

@@ -23,7 +23,7 @@ export const createInverse =
     const inverse = await withRights(() => parts.inverse(record.tool, record.undo, ctx));
     return {
       plan: inverse.plan,
-      apply: () => withRights(inverse.apply),
+      apply: (waitMs) => withRights(() => inverse.apply(waitMs)),
       verify: (applied, waitMs) => withRights(() => inverse.verify(applied, waitMs)),
     } satisfies Inverse;
   };

@@ -14,7 +14,9 @@ export interface Surface {
   readonly tables: WireTables;
 }
 
-export interface SurfacesOptions extends Omit<SelectionOptions, 'profiles'>, WireOptions {
+export interface SurfacesOptions extends Omit<SelectionOptions, 'profiles' | 'capabilities'>, WireOptions {
+  /** Capabilities that are there now; asked again when the policy is another one. */
+  readonly capabilities: () => ReadonlySet<string>;
   readonly catalogues: readonly ServiceCatalogue[];
   /** The policy as it is now: another object after a reload. */
   readonly policy: () => Policy;
@@ -52,11 +54,13 @@ export const createSurfaces = (options: SurfacesOptions): Surfaces => {
   };
   return (profiles, caller) => {
     const key = profiles.join(',');
-    const base = remember(bases, key, () => build(selectTools(catalogues, { ...options, profiles })));
     if (seen !== policy()) {
       seen = policy();
       byCaller.clear();
+      bases.clear();
+      narrowed.clear();
     }
+    const base = remember(bases, key, () => build(selectTools(catalogues, { ...options, capabilities: options.capabilities(), profiles })));
     if (!seen.hasRules && caller.scopes.includes('all')) return base;
     const who = JSON.stringify([key, caller.id, caller.scopes, caller.groups]);
     return remember(byCaller, who, () => narrow(base, key, caller));

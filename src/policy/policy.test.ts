@@ -73,12 +73,29 @@ describe('a policy', () => {
     expect(policy.decide(all, scale, { namespace: 'other', kind: pods, change: true }).allowed).toBe(false);
   });
 
-  it('keeps commands in containers and the deletion of namespaces, volumes, nodes and definitions off where there is no policy', () => {
-    const policy = createPolicy(undefined);
+  it('keeps commands in containers and the deletion of namespaces, volumes, nodes and definitions off where no rule names them', () => {
     const use: Use = { tool: 'kubernetes_exec_pod', service: 'kubernetes', effect: 'delete' };
-    expect(policy.decide(all, use, { namespace: 'shop', kind: ['pods/exec'], command: ['ls'], change: true }).allowed).toBe(false);
-    expect(policy.decide(all, remove, { namespaced: false, kind: ['nodes', 'Node'], change: true }).allowed).toBe(false);
-    expect(policy.decide(all, remove, { namespace: 'shop', kind: pods, change: true }).allowed).toBe(true);
+    const command = { namespace: 'shop', kind: ['pods/exec', 'Pod/exec'], command: ['ls', '/tmp'], change: true };
+    const node = { namespaced: false, kind: ['nodes', 'Node'], change: true, deletes: true };
+    for (const policy of [createPolicy(undefined), make({ rules: [{ action: 'allow' }] })]) {
+      expect(policy.decide(all, use, command)).toMatchObject({ allowed: false, rule: expect.stringContaining('commands in containers') });
+      expect(policy.decide(all, remove, node)).toMatchObject({ allowed: false, rule: expect.stringContaining('a rule of their own') });
+      // To cordon a node is not to delete it.
+      expect(policy.decide(all, remove, { ...node, deletes: false }).allowed).toBe(true);
+      expect(policy.decide(all, remove, { namespace: 'shop', kind: pods, change: true, deletes: true }).allowed).toBe(true);
+      expect(policy.allowsCommands).toBe(false);
+    }
+    const named = make({
+      rules: [
+        { action: 'allow', command: 'ls **', namespace: 'shop' },
+        { action: 'allow', kind: 'nodes' },
+      ],
+    });
+    expect(named.allowsCommands).toBe(true);
+    expect(named.decide(all, use, command).allowed).toBe(true);
+    expect(named.decide(all, use, { ...command, command: ['rm', '-rf', '/'] }).allowed).toBe(false);
+    expect(named.decide(all, use, { ...command, namespace: 'data' }).allowed).toBe(false);
+    expect(named.decide(all, remove, node).allowed).toBe(true);
   });
 
   it('puts scopes above all rules', () => {

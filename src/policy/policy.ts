@@ -29,6 +29,8 @@ export interface Policy {
   mayUse(caller: Caller, use: Use): Decision;
   /** May this caller's call touch this target? */
   decide(caller: Caller, use: Use, target: Target): Decision;
+  /** Whether any rule allows commands in containers. */
+  readonly allowsCommands: boolean;
   /** Rules that can apply to this caller, in order, as they are written. */
   rulesFor(caller: Caller): readonly RuleSource[];
 }
@@ -130,18 +132,21 @@ const toRules = ({ rules, roles, bindings }: PolicySource): Rule[] => [
   }),
 ];
 
-/** Where no rule says otherwise, these stay off whatever the switches say: too much hangs on them. */
-const STANDING: readonly Rule[] = [
-  toRule(
-    {
-      action: 'deny',
-      effect: 'delete',
-      kind: ['namespaces', 'customresourcedefinitions.apiextensions.k8s.io', 'persistentvolumes', 'nodes'],
-    },
-    'namespaces, definitions of kinds, volumes and nodes need a rule of their own to be deleted',
-  ),
-  toRule({ action: 'deny', kind: ['pods/exec', 'pods/attach'] }, 'commands in containers need a rule that allows them'),
-];
+/** Too much hangs on these: no switch opens them, and no rule that does not name them. */
+const GUARDED_KINDS = ['namespaces', 'customresourcedefinitions.apiextensions.k8s.io', 'persistentvolumes', 'nodes'];
+
+/** Why a target stays off unless a rule names it; undefined = it does not. */
+const guardOf = ({ command, deletes, kind }: Target): string | undefined => {
+  if (command !== undefined || kind?.some((name) => ['pods/exec', 'pods/attach'].includes(name)) === true)
+    return 'commands in containers need a rule that allows them';
+  return deletes === true && kind?.some((name) => GUARDED_KINDS.includes(name)) === true
+    ? 'namespaces, definitions of kinds, volumes and nodes need a rule of their own to be deleted'
+    : undefined;
+};
+
+/** A rule that allows speaks of what is guarded only when it names the command, or the kind. */
+const namesGuarded = ({ command, kind }: RuleSource, target: Target): boolean =>
+  target.command === undefined ? kind !== undefined && !toList(kind)?.includes('*') : command !== undefined;
 
 const SCOPE = { read: 'read', write: 'write', delete: 'destructive' } as const;
 
@@ -156,7 +161,7 @@ const DENIED: Decision = { allowed: false, rule: 'no rule allows it; changes are
 /** Compiles a policy; `undefined` = none was given. Throws INVALID_ARGUMENT for bindings to roles that do not exist. */
 export const createPolicy = (source: PolicySource | undefined): Policy => {
   const hasRules = source !== undefined;
-  const rules = hasRules ? toRules(source) : STANDING;
+  const rules = hasRules ? toRules(source) : [];
   const byDefault = (effect: Effect): Decision => {
     if (!hasRules) return ALLOWED_SWITCH;
     return effect === 'read' ? ALLOWED_READ : DENIED;
@@ -167,6 +172,7 @@ export const createPolicy = (source: PolicySource | undefined): Policy => {
       : { allowed: false, rule: `the scope ${SCOPE[effect]} for ${service} is missing`, missing: SCOPE[effect] };
   return {
     hasRules,
+    allowsCommands: rules.some(({ allows, source: own }) => allows && own.command !== undefined),
     mayUse(caller, use) {
       const refused = refuseScope(caller, use);
       if (refused !== undefined) return refused;
@@ -180,8 +186,15 @@ export const createPolicy = (source: PolicySource | undefined): Policy => {
     },
     decide(caller, use, target) {
       const effect = target.change ? use.effect : 'read';
-      const rule = rules.find((one) => one.isFor(caller) && one.matches(use, effect, target) === 'yes');
-      return rule === undefined ? byDefault(effect) : { allowed: rule.allows, rule: rule.name };
+      const guard = guardOf(target);
+      const rule = rules.find(
+        (one) =>
+          one.isFor(caller) &&
+          one.matches(use, effect, target) === 'yes' &&
+          (guard === undefined || !one.allows || namesGuarded(one.source, target)),
+      );
+      if (rule !== undefined) return { allowed: rule.allows, rule: rule.name };
+      return guard === undefined ? byDefault(effect) : { allowed: false, rule: guard };
     },
     rulesFor: (caller) => rules.filter((rule) => rule.isFor(caller)).map(({ source: own, name }) => ({ name, ...own })),
   };

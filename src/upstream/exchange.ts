@@ -27,7 +27,7 @@ export interface ExchangeDeps extends UpstreamOptions {
   readonly take: (signal: AbortSignal) => Promise<void>;
 }
 
-interface Login {
+export interface Login {
   readonly headers: HeaderValues;
   readonly tls: TlsOptions | undefined;
 }
@@ -72,7 +72,10 @@ export const createExchange = (deps: ExchangeDeps) => {
   };
 };
 
-const takeLogin = async ({ headers, tls }: ExchangeDeps, { signal, fresh }: { signal: AbortSignal; fresh: boolean }): Promise<Login> => ({
+export const takeLogin = async (
+  { headers, tls }: Pick<ExchangeDeps, 'headers' | 'tls'>,
+  { signal, fresh }: { signal: AbortSignal; fresh: boolean },
+): Promise<Login> => ({
   headers: { ...(await headers?.(signal, { fresh })) },
   tls: typeof tls === 'function' ? await tls(signal, { fresh }) : tls,
 });

@@ -1,5 +1,6 @@
 // The one HTTP client for all backends: pooled, rate-limited, bounded, retried where it is safe, cancelled down to the socket.
 import type { Readable } from 'node:stream';
+import type { WebSocket } from 'undici';
 import { AppError } from '../kit/errors.ts';
 import type { Tracing } from '../kit/trace.ts';
 import { firstHeader, parseJson, readBounded, readStart, toTooLarge } from './body.ts';
@@ -9,6 +10,7 @@ import { createDeadline, type Deadline } from './deadline.ts';
 import { type Answer, createExchange } from './exchange.ts';
 import { isDecodingError, type ResponseHeaders, type ToError, toTransportError } from './failures.ts';
 import type { Backend, Clock, Logger } from './ports.ts';
+import { openSocket, type SocketRequest } from './socket.ts';
 import { createTokenBucket } from './token-bucket.ts';
 import { parseBaseUrl, type Query } from './url.ts';
 
@@ -105,6 +107,8 @@ export interface Upstream {
   /** The first `maxBytes` of a body; what comes after is not read. */
   start(request: UpstreamRequest): Promise<UpstreamResponse<Buffer> & { readonly isCut: boolean }>;
   stream(request: UpstreamRequest): Promise<UpstreamStream>;
+  /** A WebSocket, closed with the signal. The one method that throws something else: HandshakeRefused, which the caller explains. */
+  socket(request: SocketRequest): Promise<WebSocket>;
   /** Ends everything, running calls too. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -118,7 +122,8 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
   const base = parseBaseUrl(options.baseUrl, backend);
   const connections = createConnections({ origin: base.origin, maxConnections, proxy });
   const { take } = createTokenBucket({ qps, burst, now });
-  const exchange = createExchange({ ...options, backend, base, connections, take });
+  const deps = { ...options, backend, base, connections, take };
+  const exchange = createExchange(deps);
   let closed = false;
 
   const open = async (request: UpstreamRequest) => {
@@ -167,6 +172,7 @@ export const createUpstream = (options: UpstreamOptions): Upstream => {
       };
       return { status, headers, close, body: follow(body, { close, fail, backend, maxBytes: request.maxBytes }) };
     },
+    socket: (request) => openSocket(deps, request),
     close: async () => {
       closed = true;
       await connections.destroy();

@@ -9,7 +9,9 @@ import { completions, prompts, templates } from './parts.ts';
 import access from './tools/access.ts';
 import apply from './tools/apply.ts';
 import remove from './tools/delete.ts';
+import drain from './tools/drain.ts';
 import events from './tools/events.ts';
+import exec from './tools/exec.ts';
 import explain from './tools/explain.ts';
 import get from './tools/get.ts';
 import list from './tools/list.ts';
@@ -67,7 +69,9 @@ export const kubernetes = defineService({
   tools: [
     ...access,
     ...apply,
+    ...drain,
     ...events,
+    ...exec,
     ...explain,
     ...get,
     ...list,

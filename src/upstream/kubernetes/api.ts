@@ -1,6 +1,6 @@
 // One request to the API server: its path, the namespaces that may be reached, and the warnings that come back.
 import { AppError } from '../../kit/errors.ts';
-import { requirePermit } from '../../kit/permit.ts';
+import { requirePermit, type Target } from '../../kit/permit.ts';
 import type { HeaderValues, Query, ResponseHeaders, Upstream, UpstreamRequest, UpstreamStream } from '../http.ts';
 import { createToKubeError } from '../kube.ts';
 import { type ResourceRef, resourceName } from './resources.ts';
@@ -17,6 +17,8 @@ export interface ObjectAddress {
   /** Absent for a kind with namespaces = the target's default namespace. Ignored for kinds without. */
   readonly namespace?: string | undefined;
   readonly subresource?: string | undefined;
+  /** For `exec`: what would run, for the policy. */
+  readonly command?: readonly string[] | undefined;
 }
 
 export interface ApiRequest extends CallOptions {
@@ -63,9 +65,14 @@ export interface Api extends Paths {
   stream(request: ApiRequest): Promise<UpstreamStream>;
   /** The first `maxBytes` of whatever comes. */
   start: Upstream['start'];
+  socket: Upstream['socket'];
   /** Paths of requests that alter something, dry runs too. */
   readonly forChanges: Paths;
+  /** Paths of requests that delete, dry runs too. */
+  readonly forDeletions: Paths;
 }
+
+type Effect = Pick<Target, 'change' | 'deletes'>;
 
 export interface ApiOptions {
   readonly upstream: Upstream;
@@ -84,17 +91,23 @@ export const createApi = ({ upstream, cluster, defaultNamespace, allowedNamespac
       details: { by: 'policy', setting: 'kubernetes.namespaces', allowedNamespaces },
     });
   };
-  const toPath = (resource: ResourceRef, namespace: string | undefined, change: boolean, subresource?: string): readonly string[] => {
+  const toPath = (
+    resource: ResourceRef,
+    namespace: string | undefined,
+    effect: Effect,
+    { subresource, command }: Pick<ObjectAddress, 'subresource' | 'command'> = {},
+  ): readonly string[] => {
     permit(resource, namespace);
-    requirePermit({ cluster, namespace, namespaced: resource.namespaced, kind: namesOf(resource, subresource), change });
+    const kind = namesOf(resource, subresource);
+    requirePermit({ cluster, namespace, namespaced: resource.namespaced, kind, ...effect, ...(command === undefined ? {} : { command }) });
     const root = resource.group === '' ? ['api', resource.version] : ['apis', resource.group, resource.version];
     const scope = resource.namespaced && namespace !== undefined ? ['namespaces', toSegment(namespace, 'namespace')] : [];
     return [...root, ...scope, resource.plural];
   };
-  const pathsFor = (change: boolean): Paths => ({
-    collectionPath: (resource, namespace) => toPath(resource, namespace, change),
-    objectPath: (resource, { name, namespace = defaultNamespace, subresource }) => [
-      ...toPath(resource, namespace, change, subresource),
+  const pathsFor = (effect: Effect): Paths => ({
+    collectionPath: (resource, namespace) => toPath(resource, namespace, effect),
+    objectPath: (resource, { name, namespace = defaultNamespace, subresource, command }) => [
+      ...toPath(resource, namespace, effect, { subresource, command }),
       toSegment(name, 'name'),
       ...(subresource === undefined ? [] : subresource.split('/').map((part) => toSegment(part, 'subresource'))),
     ],
@@ -102,8 +115,9 @@ export const createApi = ({ upstream, cluster, defaultNamespace, allowedNamespac
   return {
     defaultNamespace,
     allowedNamespaces,
-    ...pathsFor(false),
-    forChanges: pathsFor(true),
+    ...pathsFor({ change: false }),
+    forChanges: pathsFor({ change: true }),
+    forDeletions: pathsFor({ change: true, deletes: true }),
     json: async ({ subject, ...request }) =>
       withWarnings(
         await upstream.json({ ...request, toError: createToKubeError({ service: 'kubernetes', subject }) }).catch(nameAbsentApi(request)),
@@ -111,6 +125,7 @@ export const createApi = ({ upstream, cluster, defaultNamespace, allowedNamespac
     text: async (request) => withWarnings(await upstream.text(request).catch(nameAbsentApi(request))),
     stream: (request) => upstream.stream(request).catch(nameAbsentApi(request)),
     start: upstream.start,
+    socket: upstream.socket,
   };
 };
 

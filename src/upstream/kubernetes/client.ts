@@ -5,6 +5,7 @@ import { type Access, createAccess } from './access.ts';
 import { createApi } from './api.ts';
 import { createDiscovery, type DiscoveryMethods } from './discovery.ts';
 import { createEvents, type Events } from './events.ts';
+import { createExec, type Exec } from './exec.ts';
 import { createLists, type Lists } from './lists.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -18,7 +19,7 @@ import { createWrites, type Writes } from './writes.ts';
  * of `RESOURCES` (built-in kinds, no discovery needed) or what `resolveKind` found. Objects come as the server sent them: read them with the
  * readers of `objects.ts`.
  */
-export interface KubernetesClient extends DiscoveryMethods, Lists, Reads, Watches, Logs, Nodes, Events, Access, Metrics, Writes {
+export interface KubernetesClient extends DiscoveryMethods, Lists, Reads, Watches, Logs, Nodes, Events, Access, Metrics, Writes, Exec {
   readonly target: KubeTarget;
   /** Namespace of the context, else `default`: for one object when a call names none. */
   readonly defaultNamespace: string;
@@ -54,6 +55,7 @@ export const createKubernetesClient = ({ target, upstream, namespaces = [], now 
     ...createAccess(api),
     ...createMetrics(api),
     ...createWrites(api),
+    ...createExec(api),
     close: () => upstream.close(),
   };
 };

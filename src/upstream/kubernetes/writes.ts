@@ -114,7 +114,7 @@ export const createWrites = (api: Api): Writes => {
       const names = { api: apiLabel('delete', resource), subject: subjectOf(resource, options.name) };
       const answer = await api.json({
         method: 'DELETE',
-        path: api.forChanges.objectPath(resource, options),
+        path: api.forDeletions.objectPath(resource, options),
         body,
         signal,
         timeoutMs,

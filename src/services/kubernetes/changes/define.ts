@@ -17,6 +17,8 @@ export interface StepsDefinition<Input extends Shape> {
   readonly effect: Exclude<Effect, 'read'>;
   readonly input: z.ZodObject<Input>;
   readonly idempotent?: boolean;
+  readonly needs?: string;
+  readonly openWorld?: boolean;
   readonly bulky?: readonly (keyof Input & string)[];
   plan(args: ChangeArguments<Input>, work: Work, pin: unknown): Promise<StepsPlan>;
 }
@@ -29,7 +31,7 @@ export const changeObjects = <Input extends Shape>({ plan, ...definition }: Step
       const { client, cluster } = await openCluster(service, args.cluster, ctx);
       return plan(args, { service, client, cluster, ctx }, pin);
     },
-    apply: (planned, _: Kubernetes, ctx: CallContext) => applySteps(planned, ctx),
+    apply: (planned, _: Kubernetes, ctx: CallContext, waitMs) => applySteps(planned, waitMs, ctx),
     verify: (planned, _applied, waitMs, _service, ctx) => verifySteps(planned, waitMs, ctx),
     undo: planUndo,
   });

@@ -37,7 +37,14 @@ export interface StepResult {
   readonly undo?: UndoStep | undefined;
   readonly warnings?: readonly string[];
   /** What stands in the list of what was done; absent = the title. */
-  readonly note?: string;
+  readonly done?: readonly string[];
+  /** A step of many parts that did not get through: why, and what is left. */
+  readonly failure?: { readonly reason: string; readonly message: string };
+  readonly notDone?: readonly string[];
+  readonly targets?: readonly ChangeTarget[];
+  /** What the answer shows. */
+  readonly shown?: Readonly<Record<string, unknown>>;
+  readonly untrusted?: boolean;
 }
 
 export interface Step {
@@ -45,7 +52,7 @@ export interface Step {
   readonly target: ChangeTarget;
   /** `Deployment shop/web`. */
   readonly title: string;
-  run(ctx: CallContext): Promise<StepResult>;
+  run(ctx: CallContext, waitMs: number): Promise<StepResult>;
   /** Looks once (0), or waits; `result` is what `run` gave. */
   verify(result: StepResult, waitMs: number, ctx: CallContext): Promise<Verification>;
 }
@@ -62,10 +69,11 @@ export interface StepsState {
 
 export type StepsPlan = Plan<StepsState>;
 
-const toTarget = ({ target }: Step, { object }: StepResult): ChangeTarget => {
+const toTargets = ({ target }: Step, { object, targets }: StepResult): readonly ChangeTarget[] => {
+  if (targets !== undefined) return targets;
   const version = object === undefined ? '' : metadataOf(object).resourceVersion;
   const { guard: _, version: __, ...rest } = target;
-  return version === '' ? rest : { ...rest, version };
+  return [version === '' ? rest : { ...rest, version }];
 };
 
 const toFailure = (step: Step | undefined, thrown: unknown) => {
@@ -86,13 +94,16 @@ const toInverse = ({ cluster, steps }: Undo): NextCall | undefined => {
 };
 
 /** Runs the steps in order. The first failure of a first step is thrown as it is: nothing was done. */
-export const applySteps = async ({ state }: StepsPlan, ctx: CallContext): Promise<Applied<Undo>> => {
+export const applySteps = async ({ state }: StepsPlan, waitMs: number, ctx: CallContext): Promise<Applied<Undo>> => {
   const done = state.results;
   let failure: { reason: string; message: string } | undefined;
   for (const step of state.steps) {
     try {
       ctx.signal.throwIfAborted();
-      done.push(await step.run(ctx));
+      const result = await step.run(ctx, waitMs);
+      done.push(result);
+      failure = result.failure;
+      if (failure !== undefined) break;
       if (state.steps.length > 1) ctx.progress({ progress: done.length, total: state.steps.length, message: step.title });
     } catch (thrown) {
       if (done.length === 0) throw thrown;
@@ -102,19 +113,19 @@ export const applySteps = async ({ state }: StepsPlan, ctx: CallContext): Promis
   }
   const undo: Undo = { cluster: state.cluster, steps: done.flatMap(({ undo: step }) => (step === undefined ? [] : [step])).reverse() };
   const inverse = toInverse(undo);
+  const shown = Object.assign({}, ...done.map((result) => result.shown ?? {})) as Record<string, unknown>;
+  const at = (index: number): Step => state.steps[index] as Step;
+  const parts = done.flatMap((result, index) => result.done ?? [at(index).title]);
+  const left = [...done.flatMap(({ notDone = [] }) => notDone), ...state.steps.slice(done.length).map(({ title }) => title)];
   return {
-    summary: failure === undefined ? state.summary : `${done.length} of ${state.steps.length} done.`,
-    targets: done.map((result, index) => toTarget(state.steps[index] as Step, result)),
+    summary: failure === undefined ? state.summary : `${parts.length} of ${parts.length + left.length} done.`,
+    targets: done.flatMap((result, index) => toTargets(at(index), result)),
     ...(undo.steps.length === 0 || inverse !== undefined ? {} : { undo }),
     ...(inverse === undefined ? {} : { inverse }),
     warnings: [...new Set(done.flatMap(({ warnings = [] }) => warnings))],
-    ...(failure === undefined
-      ? {}
-      : {
-          failure,
-          done: done.map(({ note }, index) => note ?? state.steps[index]?.title ?? ''),
-          notDone: state.steps.slice(done.length).map(({ title }) => title),
-        }),
+    ...(Object.keys(shown).length > 0 ? { result: shown } : {}),
+    ...(done.some(({ untrusted }) => untrusted === true) ? { untrusted: true } : {}),
+    ...(failure === undefined ? {} : { failure, done: parts, notDone: left }),
   };
 };
 

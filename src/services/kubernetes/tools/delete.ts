@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../../kit/duration.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { labelSelector, namespace } from '../../../kit/params.ts';
-import { type KubeObject, metadataOf, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { type KubeObject, metadataOf } from '../../../upstream/kubernetes/objects.ts';
 import { type ResourceRef, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { changeObjects } from '../changes/define.ts';
 import { readDangers, readDependants } from '../changes/dependants.ts';
@@ -93,7 +93,7 @@ const toStep = (work: Work, object: KubeObject, { resource }: Scope, args: Args)
           ? {}
           : { undo: { operation: 'delete', resource: toPlain(resource), namespace: space, name, object } as const }),
         warnings,
-        note: isGone ? `${title} is gone` : `${title} is ending`,
+        done: [isGone ? `${title} is gone` : `${title} is ending`],
       };
     },
     verify: (_, waitMs, at) => verifyDeletion({ client, place }, waitMs, at),

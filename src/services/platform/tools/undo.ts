@@ -52,8 +52,8 @@ export default [
     task: true,
     input,
     plan: async ({ changeId }, _: undefined, ctx) => toPlan(toRecord(await findChange(changeId, ctx)), ctx),
-    apply: async ({ state: { record, inverse } }) => {
-      const { undo, ...applied } = await inverse.apply();
+    apply: async ({ state: { record, inverse } }, _client, _ctx, waitMs) => {
+      const { undo, ...applied } = await inverse.apply(waitMs);
       return { ...applied, ...(undo === undefined ? {} : { undo: { tool: record.tool, undo } satisfies UndoOfUndo }) };
     },
     verify: ({ state: { inverse } }, { undo, ...applied }, waitMs) => inverse.verify({ ...applied, undo: undo?.undo }, waitMs),
