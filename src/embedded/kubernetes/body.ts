@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import type { ResourceContext } from './context.ts';
 import { isObject, type Json, type JsonObject, parseJson, textAt } from './json.ts';
 import type { KubernetesObject, ObjectMeta } from './object.ts';
+import type { RequestInfo } from './request-info.ts';
 import { toGroupVersion } from './resources.ts';
 import { findTypeFault, prune, schemaOf } from './schema.ts';
 import { badRequest, type FieldError, invalid, unsupportedMediaType } from './status.ts';
@@ -71,9 +72,27 @@ export const toTypedObject = (context: ResourceContext, value: Json): Body => {
       `${kind} in version "${resource.version}" cannot be handled as a ${kind}: json: cannot unmarshal ${fault.found} into Go struct field ${goName(kind, fault.path)} of type ${goType(fault.wanted)}`,
     );
   }
+  refuseBadBase64(kind, resource.version, value);
   const { value: pruned, unknown } = schema === undefined ? { value, unknown: [] } : prune(value, schema);
-  context.warnings.push(...judgeUnknown(info.query, unknown, kind, resource.version));
+  context.warnings.push(...judgeUnknown(info, unknown, kind, resource.version));
   return { object: { ...pruned, kind, apiVersion, metadata: toMetadata(pruned['metadata']) } };
+};
+
+/** Bytes are written as base64, which the decoder reads strictly. */
+const BYTES: Readonly<Record<string, string>> = { Secret: 'data', ConfigMap: 'binaryData' };
+
+const refuseBadBase64 = (kind: string, version: string, value: JsonObject): void => {
+  const part = BYTES[kind];
+  const entries = part === undefined || version !== 'v1' ? {} : value[part];
+  for (const text of isObject(entries) ? Object.values(entries) : []) {
+    if (typeof text !== 'string') continue;
+    const plain = text.replace(/[\r\n]/g, '');
+    const good = /^[A-Za-z0-9+/]*/.exec(plain)?.[0].length ?? 0;
+    const isWhole = plain.length % 4 === 0 && /^={0,2}$/.test(plain.slice(good));
+    if (isWhole) continue;
+    const place = good < plain.length && plain[good] !== '=' ? good : plain.length - (plain.length % 4);
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: illegal base64 data at input byte ${place}`);
+  }
 };
 
 const unrecognised = (kind: string, why: string): string => `the object provided is unrecognized (must be of type ${kind}): ${why}`;
@@ -111,13 +130,20 @@ const wrongKind = (kind: string, apiVersion: string, wanted: string, group: stri
   );
 };
 
+const OPTIONS: Readonly<Record<string, string>> = { update: 'UpdateOptions', patch: 'PatchOptions' };
+
 /** fieldValidation: Strict refuses unknown fields, Warn (the default) tells of them, Ignore drops them silently. */
-const judgeUnknown = (query: URLSearchParams, unknown: readonly string[], kind: string, version: string): readonly string[] => {
+export const checkFieldValidation = ({ query, verb }: RequestInfo): string => {
   const mode = query.get('fieldValidation') || 'Warn';
-  if (!['Ignore', 'Warn', 'Strict'].includes(mode)) {
-    const message = `Unsupported value: "${mode}": supported values: "", "Ignore", "Strict", "Warn"`;
-    throw invalid('meta.k8s.io', 'CreateOptions', '', [{ reason: 'FieldValueNotSupported', message, field: 'fieldValidation' }]);
-  }
+  if (['Ignore', 'Warn', 'Strict'].includes(mode)) return mode;
+  const message = `Unsupported value: "${mode}": supported values: "", "Ignore", "Strict", "Warn"`;
+  throw invalid('meta.k8s.io', OPTIONS[verb] ?? 'CreateOptions', '', [
+    { reason: 'FieldValueNotSupported', message, field: 'fieldValidation' },
+  ]);
+};
+
+const judgeUnknown = (info: RequestInfo, unknown: readonly string[], kind: string, version: string): readonly string[] => {
+  const mode = checkFieldValidation(info);
   const texts = unknown.map((path) => `unknown field "${path}"`);
   if (mode === 'Strict' && texts.length > 0) {
     throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${texts.join(', ')}`);

@@ -1,7 +1,21 @@
-// Who writes: the field manager of a request, and what it owns after an update.
-import { isEqual, isObject, type Json, type JsonObject } from './json.ts';
-import { differenceOf, type Fields, sortedManagers, toManagedFields, unionOf, writtenFields } from './managed-fields.ts';
+// Who writes: the field manager of a request, and what managers own after a write.
+import {
+  isReset,
+  type Managers,
+  nothingOf,
+  parseManagers,
+  toEntries,
+  typesOf,
+  updated,
+  type Writer,
+  withEntries,
+  withoutManagers,
+} from './fields/managers.ts';
+import { isEqual, type Json } from './json.ts';
 import type { KubernetesObject, ManagedFields } from './object.ts';
+import type { Resource } from './resources.ts';
+
+export type { Writer } from './fields/managers.ts';
 
 /** The parameter, else the program's name from the User-Agent. */
 export const managerOf = (request: Request, query: URLSearchParams): string => {
@@ -10,89 +24,72 @@ export const managerOf = (request: Request, query: URLSearchParams): string => {
   return (request.headers.get('user-agent') ?? 'unknown').split('/')[0]?.slice(0, 128) || 'unknown';
 };
 
-export interface Writer {
-  readonly manager: string;
-  readonly time: string;
-  readonly subresource: string | undefined;
+interface Origin {
+  /** What the server serves the kind as; without it, built-in kinds alone are known. */
+  readonly resource?: Resource | undefined;
+  /** `metadata.managedFields` of the request: clients may set them. */
+  readonly given?: Json | undefined;
 }
 
-const isSame = (entry: ManagedFields, writer: Writer, apiVersion: string): boolean =>
-  entry.manager === writer.manager &&
-  entry.operation === 'Update' &&
-  entry.apiVersion === apiVersion &&
-  (entry.subresource ?? '') === (writer.subresource ?? '');
-
-/** Metadata that the server writes by itself is nobody's. */
-const UNOWNED = [
-  'managedFields',
-  'resourceVersion',
-  'generation',
-  'uid',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'name',
-  'namespace',
-];
-
-const ownable = (object: KubernetesObject): JsonObject => {
-  const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
-  const own = Object.fromEntries(Object.entries(metadata).filter(([key]) => !UNOWNED.includes(key)));
-  return { metadata: own, ...rest };
-};
-
-const isEmpty = (fields: Fields): boolean => Object.keys(fields).length === 0;
-
-const withEntries = (object: KubernetesObject, entries: readonly ManagedFields[]): KubernetesObject => {
-  const { managedFields: _old, ...metadata } = object.metadata;
-  const kept = sortedManagers(entries.filter(({ fieldsV1 }) => !isEmpty(fieldsV1)));
-  return { ...object, metadata: { ...metadata, name: object.metadata.name, ...(kept.length === 0 ? {} : { managedFields: kept }) } };
-};
-
 /** A new object belongs to its writer, as far as he wrote it: not what admission and allocation added. */
-export const withCreatedFields = (object: KubernetesObject, written: KubernetesObject, { manager, time }: Writer): KubernetesObject =>
-  withEntries(object, [toManagedFields(written, { manager, time, operation: 'Update', apiVersion: written.apiVersion })]);
+export const withCreatedFields = (
+  object: KubernetesObject,
+  written: KubernetesObject,
+  writer: Writer,
+  { resource, given }: Origin = {},
+): KubernetesObject => {
+  const managers = updated({
+    live: nothingOf(written, resource),
+    next: withoutManagers(written),
+    apiVersion: written.apiVersion,
+    managers: parseManagers(given) ?? new Map(),
+    writer,
+    typeOf: typesOf(written.kind, resource),
+  });
+  return withEntries(object, toEntries(managers));
+};
+
+/** The managers to start from: those of the request, when it says something of them, else those of the object. */
+const managersBefore = (previous: KubernetesObject, given: Json | undefined, subresource: string | undefined): Managers => {
+  const own = parseManagers(previous.metadata.managedFields) ?? new Map();
+  if (subresource !== undefined) return own;
+  if (isReset(given)) return new Map();
+  const sent = parseManagers(given);
+  return sent === undefined || sent.size === 0 ? own : sent;
+};
 
 /** The entries after an update: what changed belongs to the writer now, and to nobody else; what is gone belongs to nobody. */
-export const withUpdatedFields = (object: KubernetesObject, previous: KubernetesObject, writer: Writer): KubernetesObject => {
-  const { apiVersion } = object;
-  const now = ownable(object);
-  const changed = writtenFields(now, ownable(previous), apiVersion);
-  const present = writtenFields(now, undefined, apiVersion);
-  const old = previous.metadata.managedFields ?? [];
-  const others = old
-    .filter((entry) => !isSame(entry, writer, apiVersion))
-    .map((entry) => ({
-      ...entry,
-      fieldsV1: differenceOf(entry.apiVersion === apiVersion ? within(entry.fieldsV1, present) : entry.fieldsV1, changed),
-    }));
-  const own = old.find((entry) => isSame(entry, writer, apiVersion));
-  const fields = unionOf(within(own?.fieldsV1 ?? {}, present), changed);
-  const entry: ManagedFields = {
-    manager: writer.manager,
-    operation: 'Update',
-    apiVersion,
-    time: isEmpty(changed) && isEqual(own?.fieldsV1, fields) ? (own?.time ?? writer.time) : writer.time,
-    fieldsType: 'FieldsV1',
-    fieldsV1: fields,
-    ...(writer.subresource === undefined ? {} : { subresource: writer.subresource }),
-  };
-  return withEntries(object, [...others, entry]);
+export const withUpdatedFields = (
+  object: KubernetesObject,
+  previous: KubernetesObject,
+  writer: Writer,
+  { resource, given }: Origin = {},
+): KubernetesObject => {
+  const before = managersBefore(previous, given, writer.subresource);
+  // Nobody is known to own anything: the server does not begin to look at an update.
+  if (before.size === 0) return withEntries(object, undefined);
+  const after = updated({
+    live: withoutManagers(previous),
+    next: withoutManagers(object),
+    apiVersion: object.apiVersion,
+    managers: before,
+    writer,
+    typeOf: typesOf(object.kind, resource),
+  });
+  return settled(withEntries(object, toEntries(after)), previous);
 };
 
-/** The part of a field set that still exists in the object. */
-const within = (fields: JsonObject, present: JsonObject): JsonObject => {
-  const kept: JsonObject = {};
-  for (const [key, value] of Object.entries(fields)) {
-    const here: Json | undefined = present[key];
-    // The "." of a part stays as long as the part does, though a struct's own set does not list it.
-    if (here === undefined && key !== '.') continue;
-    if (!isObject(value) || !isObject(here) || isEmpty(value)) {
-      kept[key] = value ?? {};
-      continue;
-    }
-    const rest = within(value, here);
-    if (!isEmpty(rest)) kept[key] = rest;
-  }
-  return kept;
+const timeless = (entries: readonly ManagedFields[] | undefined): Json => (entries ?? []).map(({ time: _time, ...entry }) => entry);
+
+/** A write that changes nothing but times of managers leaves those as they were, so that it changes nothing at all. */
+export const settled = (object: KubernetesObject, previous: KubernetesObject): KubernetesObject => {
+  const isSame = isEqual(timeless(object.metadata.managedFields), timeless(previous.metadata.managedFields));
+  return isSame && isEqual(withoutRevision(object), withoutRevision(previous))
+    ? withEntries(object, previous.metadata.managedFields)
+    : object;
+};
+
+const withoutRevision = (object: KubernetesObject): KubernetesObject => {
+  const { resourceVersion: _revision, ...metadata } = withoutManagers(object).metadata;
+  return { ...object, metadata: { ...metadata, name: object.metadata.name } };
 };

@@ -36,7 +36,7 @@ const writtenMetadata = ({ request, server, resource, info }: ResourceContext, s
   const apiVersion = toGroupVersion(resource.group, resource.version);
   const fields = toManagedFields(
     { spec },
-    { manager: managerOf(request, info.query), operation: 'Update', apiVersion, time: toTime(server.clock()) },
+    { manager: managerOf(request, info.query), operation: 'Update', apiVersion, kind: resource.kind, time: toTime(server.clock()) },
   );
   return { ...(resource.namespaced ? { namespace: info.namespace } : {}), managedFields: [fields] };
 };

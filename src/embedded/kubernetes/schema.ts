@@ -26,10 +26,15 @@ const kindNames = (): Map<string, string> => {
   return kinds;
 };
 
+/** The name under which the description defines a built-in kind. */
+export const definitionOf = (apiVersion: string, kind: string): string | undefined => {
+  const { group, version } = splitGroupVersion(apiVersion);
+  return kindNames().get(`${group}/${version}/${kind}`);
+};
+
 /** The schema of a built-in kind. */
 export const findSchema = (apiVersion: string, kind: string): JsonObject | undefined => {
-  const { group, version } = splitGroupVersion(apiVersion);
-  const name = kindNames().get(`${group}/${version}/${kind}`);
+  const name = definitionOf(apiVersion, kind);
   return name === undefined ? undefined : objectAt(apiDescription(), 'definitions', name);
 };
 

@@ -5,7 +5,8 @@ import { PROXIES } from './proxy.ts';
 import { findObject, getObject } from './read.ts';
 import { badRequest, methodNotAllowed, notFound, notServed, StatusError } from './status.ts';
 import { evictPod } from './write/eviction.ts';
-import { getScale, patchObject, updateObject, updateScale } from './write/update.ts';
+import { getScale, updateScale } from './write/scale.ts';
+import { patchObject, updateObject } from './write/update.ts';
 
 /** A client must ask for a WebSocket here; the embedded server does not speak it yet. */
 const upgrade: ResourceHandler = async (context) => {

@@ -49,9 +49,22 @@ const workloadFaults = (object: KubernetesObject): FieldError[] => {
   ];
 };
 
+const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
+const CONFIG_KEY_HELP =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+const keyFaults = (object: KubernetesObject): FieldError[] =>
+  ['data', 'binaryData'].flatMap((part) =>
+    Object.keys(objectAt(object, part))
+      .filter((key) => !CONFIG_KEY.test(key))
+      .map((key) => bad(`${part}[${key}]`, key, CONFIG_KEY_HELP)),
+  );
+
 type Check = (object: KubernetesObject) => FieldError[];
 
 const CHECKS: Readonly<Record<string, Check>> = {
+  configmaps: keyFaults,
+  secrets: keyFaults,
   pods: (pod) => containerFaults(objectAt(pod, 'spec'), 'spec'),
   'deployments.apps': workloadFaults,
   'replicasets.apps': workloadFaults,

@@ -98,6 +98,28 @@ for (const group of groups) {
     }
   }
 }
+/** Defaults of fields: what is always there when Go writes an empty object, and what a key of a list may leave out. */
+const defaultsOf = async (): Promise<Record<string, Record<string, Json>>> => {
+  const defaults: Record<string, Record<string, Json>> = {};
+  const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+  const below = (value: unknown, ...path: string[]): Record<string, unknown> => {
+    const found = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), value);
+    return isRecord(found) ? found : {};
+  };
+  for (const path of Object.keys(below(await fetchJson('/openapi/v3'), 'paths'))) {
+    const schemas = below(await fetchJson(`/openapi/v3/${path}`), 'components', 'schemas');
+    for (const [name, schema] of Object.entries(schemas)) {
+      for (const [field, property] of Object.entries(below(schema, 'properties'))) {
+        const value: Json = JSON.parse(JSON.stringify(below(property)['default'] ?? null));
+        if (value === null || !(field in below(swagger.definitions[name], 'properties'))) continue;
+        defaults[name] = { ...defaults[name], [field]: value };
+      }
+    }
+  }
+  return defaults;
+};
+
+write('defaults.json.gz', gzipSync(JSON.stringify(await defaultsOf()), { level: 9 }));
 write('columns.json.gz', gzipSync(JSON.stringify(columns), { level: 9 }));
 write('bootstrap.json.gz', gzipSync(JSON.stringify(objects), { level: 9 }));
 write('openapi.json.gz', gzipSync(JSON.stringify(swagger), { level: 9 }));

@@ -197,6 +197,7 @@ const groupObjects = (shop: Shop, index: number, count: number): KubernetesObjec
       manager: 'kubelet',
       operation: 'Update',
       apiVersion: 'v1',
+      kind: 'Pod',
       time: toTime(group.createdAt + 12_000),
       subresource: 'status',
     }),

@@ -113,7 +113,7 @@ const podOf = (
   const status = toSucceededStatus(object, place, startedAt, endedAt);
   const fields = toManagedFields(
     { status },
-    { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', time: toTime(endedAt), subresource: 'status' },
+    { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', kind: 'Pod', time: toTime(endedAt), subresource: 'status' },
   );
   return withManager({ ...object, status, metadata: { ...object.metadata, ownerReferences: [ownedBy(job)] } }, fields);
 };

@@ -94,7 +94,7 @@ const nodeObject = (shop: Shop, node: ShopNode, index: number): KubernetesObject
   const time = toTime(shop.before(97 * SECOND));
   return withManager(
     object,
-    toManagedFields({ status }, { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', time, subresource: 'status' }),
+    toManagedFields({ status }, { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', kind: 'Node', time, subresource: 'status' }),
   );
 };
 

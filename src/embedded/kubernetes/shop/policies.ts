@@ -103,7 +103,14 @@ export const withBudgetStatus = (shop: Shop, budget: KubernetesObject, pods: rea
   const status = budgetStatus(budget, pods, changedAt);
   const fields = toManagedFields(
     { status },
-    { manager: CONTROLLER, operation: 'Update', apiVersion: 'policy/v1', time: toTime(changedAt), subresource: 'status' },
+    {
+      manager: CONTROLLER,
+      operation: 'Update',
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      time: toTime(changedAt),
+      subresource: 'status',
+    },
   );
   return withManager({ ...budget, status }, fields);
 };

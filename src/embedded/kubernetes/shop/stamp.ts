@@ -57,17 +57,19 @@ export const stamped = (shop: Shop, object: KubernetesObject, stamp: Stamp): Kub
   const complete = stamp.hasDefaults === false ? object : withDefaults(object);
   const metadata = toMetadata(shop, complete, stamp);
   const status = stamp.status === undefined ? {} : { status: stamp.status };
-  const { apiVersion } = object;
+  const { apiVersion, kind } = object;
   const { status: _status, ...written } = stamp.written ?? complete;
   const fields: ManagedFields[] = [
     toManagedFields(
       { ...written, metadata },
-      { manager: stamp.manager, operation: 'Update', time: toTime(stamp.writtenAt ?? stamp.createdAt), apiVersion },
+      { manager: stamp.manager, operation: 'Update', time: toTime(stamp.writtenAt ?? stamp.createdAt), apiVersion, kind },
     ),
   ];
   if (stamp.status !== undefined && stamp.statusManager !== undefined) {
     const time = toTime(stamp.statusAt ?? stamp.createdAt);
-    fields.push(toManagedFields(status, { manager: stamp.statusManager, operation: 'Update', time, apiVersion, subresource: 'status' }));
+    fields.push(
+      toManagedFields(status, { manager: stamp.statusManager, operation: 'Update', time, apiVersion, kind, subresource: 'status' }),
+    );
   }
   return { ...complete, metadata: { ...metadata, managedFields: sortedManagers(fields) }, ...status };
 };

@@ -101,13 +101,16 @@ const claimOf = (shop: Shop, set: KubernetesObject, template: JsonObject, pod: K
   };
   const volumeStatus: JsonObject = { phase: 'Bound', lastPhaseTransitionTime: toTime(createdAt + 5 * SECOND) };
   const time = toTime(createdAt + 5 * SECOND);
-  const boundBy = (status: JsonObject): ReturnType<typeof toManagedFields> =>
-    toManagedFields({ status }, { manager: CONTROLLER, operation: 'Update', apiVersion: 'v1', time, subresource: 'status' });
+  const boundBy = (kind: string, status: JsonObject): ReturnType<typeof toManagedFields> =>
+    toManagedFields({ status }, { manager: CONTROLLER, operation: 'Update', apiVersion: 'v1', kind, time, subresource: 'status' });
   return [
-    withManager(stamped(shop, claim, { createdAt, manager: CONTROLLER, uid, status: boundStatus }), boundBy(boundStatus)),
+    withManager(
+      stamped(shop, claim, { createdAt, manager: CONTROLLER, uid, status: boundStatus }),
+      boundBy('PersistentVolumeClaim', boundStatus),
+    ),
     withManager(
       stamped(shop, volume, { createdAt: createdAt + 4 * SECOND, manager: 'csi-provisioner', status: volumeStatus }),
-      boundBy(volumeStatus),
+      boundBy('PersistentVolume', volumeStatus),
     ),
   ];
 };

@@ -144,7 +144,7 @@ const withRunningStatus = (pod: KubernetesObject, plan: PodPlan, statusAt: numbe
   const status = toPodStatus(pod, { place: placeOf(plan.pod), times, states });
   const fields = toManagedFields(
     { status },
-    { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', time: toTime(statusAt), subresource: 'status' },
+    { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', kind: 'Pod', time: toTime(statusAt), subresource: 'status' },
   );
   return withManager({ ...pod, status }, fields);
 };
@@ -327,7 +327,7 @@ const stuckPod = (shop: Shop, made: { set: SetPlan; object: KubernetesObject } |
   const status = toPendingStatus(plain, set.createdAt, UNSCHEDULABLE);
   const fields = toManagedFields(
     { status },
-    { manager: 'kube-scheduler', operation: 'Update', apiVersion: 'v1', time: toTime(set.createdAt), subresource: 'status' },
+    { manager: 'kube-scheduler', operation: 'Update', apiVersion: 'v1', kind: 'Pod', time: toTime(set.createdAt), subresource: 'status' },
   );
   return withManager({ ...plain, status }, fields);
 };
@@ -368,7 +368,7 @@ const stampDeployment = (
     deployment,
     toManagedFields(
       { spec: { replicas } },
-      { manager: CONTROLLER, operation: 'Update', apiVersion: 'apps/v1', time, subresource: 'scale' },
+      { manager: CONTROLLER, operation: 'Update', apiVersion: 'apps/v1', kind: 'Deployment', time, subresource: 'scale' },
     ),
   );
 };

@@ -1,9 +1,10 @@
 // The end of every write: conflicts, managed fields, storing (unless it is a dry run), and the answer.
 import type { ResourceContext } from '../context.ts';
 import { encodeObject } from '../encode.ts';
-import { toTime } from '../json.ts';
-import { managerOf, type Writer, withCreatedFields, withUpdatedFields } from '../managers.ts';
-import type { KubernetesObject } from '../object.ts';
+import { withEntries } from '../fields/managers.ts';
+import { type Json, toTime } from '../json.ts';
+import { managerOf, settled, type Writer, withCreatedFields, withUpdatedFields } from '../managers.ts';
+import type { KubernetesObject, ManagedFields } from '../object.ts';
 import { toEncodeContext } from '../read.ts';
 import type { Resource } from '../resources.ts';
 import { respondText } from '../respond.ts';
@@ -34,20 +35,56 @@ export const refuseView = ({ group, version }: Resource): void => {
 export const refuseStale = ({ resource }: ResourceContext, given: KubernetesObject, previous: KubernetesObject): void => {
   const { resourceVersion } = given.metadata;
   if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === previous.metadata.resourceVersion) return;
+  if (!/^\d+$/.test(resourceVersion)) {
+    throw new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
+  }
   throw conflict(resource, previous.metadata.name, MODIFIED);
 };
 
 const writerOf = ({ request, server, info }: ResourceContext, subresource: string | undefined): Writer => ({
   manager: managerOf(request, info.query),
-  time: toTime(server.clock()),
+  // The server loses the time of who scales (apimachinery, pkg/util/managedfields/scalehandler.go).
+  time: subresource === 'scale' ? undefined : toTime(server.clock()),
   subresource,
 });
 
-/** Stores a new object; `written` is what its writer said of it, before the server added its part. */
-export const commitCreated = (context: ResourceContext, object: KubernetesObject, written: KubernetesObject): KubernetesObject => {
+/** Stores an object with its managers, new or over its previous state, unless it is a dry run; gives back what is stored. */
+export const commit = (
+  context: ResourceContext,
+  object: KubernetesObject,
+  previous: KubernetesObject | undefined,
+  entries: readonly ManagedFields[] | undefined,
+): KubernetesObject => {
   const { server, resource, info } = context;
-  const owned = withCreatedFields(object, written, writerOf(context, undefined));
-  return isDryRun(info.query.getAll('dryRun'), 'CreateOptions') ? owned : server.store.put(resource.storage, owned);
+  const isDry = isDryRun(info.query.getAll('dryRun'), OPTIONS[info.verb] ?? 'UpdateOptions');
+  if (previous === undefined) {
+    const made = withEntries(object, entries);
+    return isDry ? made : server.store.put(resource.storage, made);
+  }
+  const owned = settled(withEntries(object, entries), previous);
+  if (isDry) return { ...owned, metadata: { ...owned.metadata, resourceVersion: previous.metadata.resourceVersion ?? '' } };
+  if (isFinished(owned)) return server.store.remove(resource.storage, owned.metadata.namespace ?? '', owned.metadata.name) ?? owned;
+  return server.store.put(resource.storage, owned);
+};
+
+const OPTIONS: Readonly<Record<string, string>> = { create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions' };
+
+/** What the client says of managers: objects may be written together with them. */
+interface Given {
+  readonly given?: Json | undefined;
+  readonly subresource?: string | undefined;
+}
+
+/** Stores a new object; `written` is what its writer said of it, before the server added its part. */
+export const commitCreated = (
+  context: ResourceContext,
+  object: KubernetesObject,
+  written: KubernetesObject,
+  { given }: Given = {},
+): KubernetesObject => {
+  const { resource } = context;
+  const owned = withCreatedFields(object, written, writerOf(context, undefined), { resource, given });
+  return commit(context, owned, undefined, owned.metadata.managedFields);
 };
 
 /** Stores an object over its previous state in the writer's name, and gives back what is stored. */
@@ -55,15 +92,11 @@ export const commitUpdated = (
   context: ResourceContext,
   object: KubernetesObject,
   previous: KubernetesObject,
-  subresource?: string,
+  { given, subresource }: Given = {},
 ): KubernetesObject => {
-  const { server, resource, info } = context;
-  const owned = withUpdatedFields(object, previous, writerOf(context, subresource));
-  if (isDryRun(info.query.getAll('dryRun'), 'UpdateOptions')) {
-    return { ...owned, metadata: { ...owned.metadata, resourceVersion: previous.metadata.resourceVersion ?? '' } };
-  }
-  if (isFinished(owned)) return server.store.remove(resource.storage, owned.metadata.namespace ?? '', owned.metadata.name) ?? owned;
-  return server.store.put(resource.storage, owned);
+  const { resource } = context;
+  const owned = withUpdatedFields(object, previous, writerOf(context, subresource), { resource, given });
+  return commit(context, owned, previous, owned.metadata.managedFields);
 };
 
 /** The last finalizer of a deleted object is gone: so is the object. */

@@ -10,7 +10,7 @@ import { alreadyExists, badRequest, methodNotAllowed, notFound, refusedByAdmissi
 import { validateObject } from '../validate.ts';
 import { toCoreEvent } from '../views.ts';
 import { answerObject, commitCreated, refuseView } from './commit.ts';
-import { toCreated } from './prepare.ts';
+import { type Created, toCreated } from './prepare.ts';
 
 const NAMESPACES = { group: '', resource: 'namespaces' };
 
@@ -102,16 +102,23 @@ export const createObject: ResourceHandler = async (context) => {
   refuseView(resource);
   const { object: given } = toTypedObject(context, await readValue(request, resource.kind));
   refuseForeign(context, given);
-  demandNamespace(context, given.metadata.name);
   const isForeignEvent = qualified === 'events.events.k8s.io';
-  const { object, written } = toCreated(context, isForeignEvent ? toCoreEvent(given) : given);
+  const { object, written } = prepareNew(context, isForeignEvent ? toCoreEvent(given) : given);
+  refuseTwice(resource, server.store.get(resource.storage, object.metadata.namespace ?? '', object.metadata.name));
+  const result = commitCreated(context, object, isForeignEvent ? given : written, { given: given.metadata['managedFields'] });
+  return answerObject(context, result, 201);
+};
+
+/** A new object as it would be stored, checked in full, save whether there is one of its name. */
+export const prepareNew = (context: ResourceContext, given: KubernetesObject): Created => {
+  const { resource } = context;
+  demandNamespace(context, given.metadata.name);
+  const { object, written } = toCreated(context, given);
   const created = withEstablishment(context, withServiceAddress(context, object));
   validateName(resource.group, resource.kind, created.metadata.name);
   validateObject(resource, created);
   refuseExcess(context, created);
-  refuseTwice(resource, server.store.get(resource.storage, created.metadata.namespace ?? '', created.metadata.name));
-  const result = commitCreated(context, created, isForeignEvent ? given : written);
-  return answerObject(context, result, 201);
+  return { object: created, written };
 };
 
 const refuseExcess = ({ server, resource }: ResourceContext, object: KubernetesObject): void => {

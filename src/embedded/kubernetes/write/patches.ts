@@ -66,9 +66,13 @@ const remove: Edit = (container, key) => {
 const replace =
   (value: Json): Edit =>
   (container, key) => {
+    if (!Array.isArray(container)) {
+      // The server's library does not look whether the key is there.
+      container[key] = value;
+      return;
+    }
     if (childOf(container, key) === undefined) throw refused();
-    if (Array.isArray(container)) container[Number(key)] = value;
-    else container[key] = value;
+    container[Number(key)] = value;
   };
 
 const applyOperation = (document: Json, operation: Json): Json => {
@@ -76,7 +80,8 @@ const applyOperation = (document: Json, operation: Json): Json => {
   const { op, value = null } = operation;
   const path = toPath(operation['path']);
   if (op === 'test') {
-    if (!isEqual(read(document, path), value)) throw refused();
+    const container = path.slice(0, -1).reduce<Json | undefined>(childOf, document);
+    if (container === undefined || !isEqual(path.reduce<Json | undefined>(childOf, document) ?? null, value)) throw refused();
     return document;
   }
   if (path.length === 0) return op === 'add' || op === 'replace' ? value : document;

@@ -100,14 +100,15 @@ const SERVER_PARTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const toWritten = (resource: Resource, complete: KubernetesObject, given: KubernetesObject): KubernetesObject => {
-  const { status: _status, ...rest } = complete;
+  const { status, ...rest } = complete;
   const parts = SERVER_PARTS[resource.storage] ?? [];
   const own = objectAt(given, 'spec');
   const spec = Object.fromEntries(
     Object.entries(objectAt(complete, 'spec')).filter(([key]) => !parts.includes(key) || own[key] !== undefined),
   );
   const { kind, apiVersion, metadata } = complete;
-  return { ...rest, kind, apiVersion, metadata, ...(complete['spec'] === undefined ? {} : { spec }) };
+  const kept = status === undefined || hasStatus(resource) ? {} : { status };
+  return { ...rest, kind, apiVersion, metadata, ...(complete['spec'] === undefined ? {} : { spec }), ...kept };
 };
 
 /** Completes a new object: identity, defaults, admission. The given status is dropped where the kind has one of its own. */
