@@ -79,7 +79,11 @@ const diffLists = (before: readonly unknown[], after: readonly unknown[], path: 
   return before.flatMap((item, index) => diffValues(item, after[index], [...path, index]));
 };
 
-const diffValues = (before: unknown, after: unknown, path: readonly Segment[]): Difference[] => {
+/** Maps of free keys, to which controllers add their own: told key by key, also where there was none before. */
+const isOpenMap = (path: readonly Segment[]): boolean => path.at(-1) === 'labels' || path.at(-1) === 'annotations';
+
+const diffValues = (given: unknown, next: unknown, path: readonly Segment[]): Difference[] => {
+  const [before, after] = isOpenMap(path) ? [given ?? {}, next ?? {}] : [given, next];
   if (isDeepStrictEqual(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) return diffLists(before, after, path);
   if (!isObject(before) || !isObject(after)) return [toWhole(path, before, after)];
@@ -147,6 +151,15 @@ export interface Restored {
   readonly conflicts: readonly Difference[];
 }
 
+/** Labels and annotations go with their last key: their map is made again. */
+const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
+  const container = valueAtPath(object, path);
+  const last = path.at(-1);
+  if (container !== undefined || last === undefined || !isOpenMap(path)) return container;
+  putAt(object, path, {});
+  return valueAtPath(object, path);
+};
+
 /** The object with every difference taken back, where the fields are still as they were left. */
 export const restore = (object: Fields, differences: readonly Difference[]): Restored => {
   const copy = structuredClone(object) as Record<string, unknown>;
@@ -154,10 +167,11 @@ export const restore = (object: Fields, differences: readonly Difference[]): Res
   for (const difference of differences) {
     const { path, before, after, at } = difference;
     const last = path.at(-1);
-    const container = valueAtPath(copy, path.slice(0, -1));
+    const container = openContainer(copy, path.slice(0, -1));
     const isOpen = isObject(container) || Array.isArray(container);
     if (last === undefined || !isOpen || !isDeepStrictEqual(valueAtPath(copy, path), after)) conflicts.push(difference);
     else if (!put(container as Container, last, structuredClone(before), at)) conflicts.push(difference);
+    else if (isOpenMap(path.slice(0, -1)) && Object.keys(container).length === 0) putAt(copy, path.slice(0, -1), undefined);
   }
   return { object: copy, conflicts };
 };

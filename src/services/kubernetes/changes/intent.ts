@@ -1,7 +1,7 @@
 // The part of an object that people and controllers want, without what the server notes down and what the object reports of itself.
 
 import { hash } from 'node:crypto';
-import { type Fields, fieldsAt, type KubeObject } from '../../../upstream/kubernetes/objects.ts';
+import { type Fields, fieldsAt, type KubeObject, kindOf, listAt, textAt } from '../../../upstream/kubernetes/objects.ts';
 
 /** Written by the server alone. */
 const SERVER_FIELDS = ['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink', 'deletionTimestamp'];
@@ -23,15 +23,29 @@ export interface IntentOptions {
   readonly withStatus?: boolean;
 }
 
+/** Taints that controllers derive from conditions and from a cordon. */
+const isDerived = (taint: unknown): boolean => textAt(taint, 'key')?.startsWith('node.kubernetes.io/') === true;
+
+const withoutDerivedTaints = (object: KubeObject): KubeObject => {
+  const spec = fieldsAt(object, 'spec');
+  if (kindOf(object) !== 'Node' || spec['taints'] === undefined) return object;
+  const taints = listAt(spec, 'taints').filter((taint) => !isDerived(taint));
+  return { ...object, spec: { ...omit(spec, ['taints']), ...(taints.length === 0 ? {} : { taints }) } };
+};
+
 export const toIntent = (object: KubeObject, { withStatus = false }: IntentOptions = {}): KubeObject => {
   const metadata = fieldsAt(object, 'metadata');
   const annotations = omit(fieldsAt(metadata, 'annotations'), NOTES);
   const kept = omit(metadata, [...SERVER_FIELDS, ...OPTIONAL_SERVER_FIELDS, 'annotations']);
   return {
-    ...omit(object, withStatus ? ['metadata'] : ['metadata', 'status']),
+    ...omit(withoutDerivedTaints(object), withStatus ? ['metadata'] : ['metadata', 'status']),
     metadata: { ...kept, ...withoutEmpty('annotations', annotations) },
   };
 };
+
+/** A Scale of zero comes without its number. */
+export const withZero = (object: KubeObject): KubeObject =>
+  kindOf(object) === 'Scale' ? { ...object, spec: { replicas: 0, ...fieldsAt(object, 'spec') } } : object;
 
 const GUARD_CHARS = 24;
 

@@ -9,6 +9,7 @@ import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kuber
 import { metadataOf } from '../../../upstream/kubernetes/objects.ts';
 import { planCreation } from './create.ts';
 import { type Difference, restore, toPathText } from './difference.ts';
+import { withZero } from './intent.ts';
 import { ownersOfField } from './owners.ts';
 import { toRecreated } from './recreate.ts';
 import { toTitle } from './refs.ts';
@@ -41,7 +42,7 @@ const planBack = async (work: Work, step: Of<'update'>): Promise<Part> => {
     const detail = current === undefined ? `${title} is gone` : `${title} is another object of the same name by now`;
     return { check: { name: 'unchanged since', result: 'fail', detail } };
   }
-  const { object, conflicts } = restore(current, changes);
+  const { object, conflicts } = restore(withZero(current), changes);
   if (conflicts.length > 0) {
     const words = conflicts.slice(0, 5).map(({ path }) => toConflict(path, current, ctx.now()));
     return { check: { name: 'unchanged since', result: 'fail', detail: `${title} was changed since: ${words.join(', ')}` } };

@@ -10,7 +10,7 @@ import { toSafe } from '../../../upstream/kubernetes/present.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { FIELD_MANAGER, type Written } from '../../../upstream/kubernetes/writes.ts';
 import { type Difference, diffObjects, toPathText } from './difference.ts';
-import { toGuard, toIntent } from './intent.ts';
+import { toGuard, toIntent, withZero } from './intent.ts';
 import { ownersOfField } from './owners.ts';
 import { type ObjectPlace, toRef, toTitle } from './refs.ts';
 import type { Step, StepResult, UndoStep } from './steps.ts';
@@ -67,7 +67,7 @@ export const toShownDiff = (
   withStatus = false,
 ): FieldChange[] => {
   const ref = toRef(place);
-  const show = (object: KubeObject | undefined) => (object === undefined ? undefined : toIntent(toSafe(object, service), { withStatus }));
+  const show = (object: KubeObject | undefined) => (object === undefined ? undefined : toIntent(toSafe(withZero(object), service), { withStatus }));
   return diffObjects(show(states.before), show(states.after)).map(({ path, before, after }) => ({
     ref,
     path: toPathText(path),
@@ -122,7 +122,7 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
   const { resource, subresource, namespace, name } = options;
   const place: ObjectPlace = { cluster, resource, namespace, name };
   const withStatus = subresource === 'status';
-  const toState = (object: KubeObject) => toIntent(object, { withStatus });
+  const toState = (object: KubeObject) => toIntent(withZero(object), { withStatus });
   const tried = await writeVersion(work, options, { dryRun: true, signal: ctx.signal, mayGoOn: () => true });
   const { before } = tried;
   const { object: after, warnings } = tried.written;

@@ -11,6 +11,7 @@ import { rolloutStatus } from '../../../upstream/kubernetes/rollout.ts';
 import { type Condition, parseCondition } from '../wait-condition.ts';
 import { watchObject } from '../watch-object.ts';
 import { type Difference, toPathText, valueAtPath } from './difference.ts';
+import { withZero } from './intent.ts';
 import { toTitle } from './refs.ts';
 
 export interface Look {
@@ -62,7 +63,7 @@ const checkFields = async (look: Look, changes: readonly Difference[], ctx: Call
   const object: KubeObject | undefined = await readObject(look, ctx);
   if (object === undefined) return { result: 'fail', detail: `${title} is gone` };
   const other = changes
-    .filter(({ path, after }) => !isDeepStrictEqual(valueAtPath(object, path), after))
+    .filter(({ path, after }) => !isDeepStrictEqual(valueAtPath(withZero(object), path), after))
     .map(({ path }) => toPathText(path));
   return other.length === 0
     ? { result: 'pass', detail: `${title} is as planned` }
