@@ -28,15 +28,16 @@ export const toApiPath = (ref: string): string => {
   return `/${root}/${namespace === '_' ? '' : `namespaces/${namespace}/`}${plural}/${name}`;
 };
 
+/** Written by controllers for themselves. */
+const NOTES = ['deployment.kubernetes.io/revision', 'deprecated.daemonset.template.generation'];
+
 /** What people and controllers want of an object: neither its status nor the server's notes. */
 export const toWanted = (object: Json): Json => {
   if (!isFields(object)) return undefined;
   const { status: _, metadata, ...rest } = object;
   const { managedFields, resourceVersion, uid, generation, creationTimestamp, annotations, ...own } = metadata as Fields;
   void [managedFields, resourceVersion, uid, generation, creationTimestamp];
-  const kept = Object.fromEntries(
-    Object.entries((annotations ?? {}) as Fields).filter(([key]) => key !== 'deployment.kubernetes.io/revision'),
-  );
+  const kept = Object.fromEntries(Object.entries((annotations ?? {}) as Fields).filter(([key]) => !NOTES.includes(key)));
   return byName({ ...rest, ...withoutTaints(rest), metadata: { ...own, ...(Object.keys(kept).length > 0 ? { annotations: kept } : {}) } });
 };
 

@@ -81,7 +81,8 @@ const toExitCode = (text: string): number => {
   );
   if (Number.isInteger(code)) return code;
   throw new AppError('FAILED_PRECONDITION', 'The command could not be run in the container.', {
-    details: { service: 'kubernetes', reason: 'EXEC_FAILED', upstream: (textAt(status, 'message') ?? text).slice(0, 300) },
+    // The runtime's own words stand at the end.
+    details: { service: 'kubernetes', reason: 'EXEC_FAILED', upstream: (textAt(status, 'message') ?? text).slice(-300) },
   });
 };
 

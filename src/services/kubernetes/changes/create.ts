@@ -1,11 +1,11 @@
 // A creation: planned by a dry run of the server, told as one whole object.
 
 import type { FieldChange } from '../../../kit/change.ts';
-import type { KubeObject } from '../../../upstream/kubernetes/objects.ts';
+import { type KubeObject, kindOf, listAt, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import { toSafe } from '../../../upstream/kubernetes/present.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import type { Written } from '../../../upstream/kubernetes/writes.ts';
-import { diffObjects, putAt } from './difference.ts';
+import { diffObjects, putAt, type Segment } from './difference.ts';
 import { toIntent } from './intent.ts';
 import { toRef, toTitle } from './refs.ts';
 import type { Step } from './steps.ts';
@@ -32,17 +32,35 @@ export interface PlannedCreation {
 /** What the server makes up anew each time (addresses, ports, identities) cannot be foretold. */
 const GENERATED = '(set by the server)';
 
-const markGenerated = (one: KubeObject, two: KubeObject): KubeObject => {
+/** A dry run gives every Service the same address, and no port of nodes that would be its own. */
+const ALLOCATED = ['clusterIP', 'clusterIPs', 'healthCheckNodePort'];
+
+const allocatedPaths = (wish: KubeObject, after: KubeObject): (readonly Segment[])[] => {
+  if (kindOf(after) !== 'Service' || textAt(after, 'spec', 'clusterIP') === 'None') return [];
+  const ports = listAt(after, 'spec', 'ports').flatMap((port, index) =>
+    port['nodePort'] === undefined || listAt(wish, 'spec', 'ports')[index]?.['nodePort'] !== undefined
+      ? []
+      : [['spec', 'ports', index, 'nodePort'] as const],
+  );
+  const own = ALLOCATED.filter((key) => valueAt(after, 'spec', key) !== undefined && valueAt(wish, 'spec', key) === undefined);
+  return [...own.map((key) => ['spec', key]), ...ports];
+};
+
+const markGenerated = (wish: KubeObject, one: KubeObject, two: KubeObject): KubeObject => {
   const marked = structuredClone(one) as Record<string, unknown>;
-  for (const { path } of diffObjects(one, two)) putAt(marked, path, GENERATED);
+  const paths = [...diffObjects(one, two).map(({ path }) => path), ...allocatedPaths(wish, one)];
+  for (const path of paths) putAt(marked, path, GENERATED);
   return marked;
 };
 
 /** Tried twice: what differs is generated. */
-const tryTwice = async ({ write }: CreateOptions, signal: AbortSignal): Promise<{ after: KubeObject; warnings: readonly string[] }> => {
+const tryTwice = async (
+  { write, object }: CreateOptions,
+  signal: AbortSignal,
+): Promise<{ after: KubeObject; warnings: readonly string[] }> => {
   const first = await write({ dryRun: true, signal });
   const second = await write({ dryRun: true, signal });
-  return { after: markGenerated(toIntent(first.object), toIntent(second.object)), warnings: first.warnings };
+  return { after: markGenerated(object, toIntent(first.object), toIntent(second.object)), warnings: first.warnings };
 };
 
 /** Asks the server for the outcome; nothing changes. */

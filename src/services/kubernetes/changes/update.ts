@@ -67,7 +67,8 @@ export const toShownDiff = (
   withStatus = false,
 ): FieldChange[] => {
   const ref = toRef(place);
-  const show = (object: KubeObject | undefined) => (object === undefined ? undefined : toIntent(toSafe(withZero(object), service), { withStatus }));
+  const show = (object: KubeObject | undefined) =>
+    object === undefined ? undefined : toIntent(toSafe(withZero(object), service), { withStatus });
   return diffObjects(show(states.before), show(states.after)).map(({ path, before, after }) => ({
     ref,
     path: toPathText(path),
@@ -155,7 +156,7 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
       title,
       target: { ref: toRef(place), operation, version: resourceVersion, guard },
       run,
-      verify: (_, waitMs, at) => verifyUpdate({ client, place, subresource }, changes, waitMs, at),
+      verify: ({ object }, waitMs, at) => verifyUpdate({ client, place, subresource, written: object }, changes, waitMs, at),
     },
   };
 };

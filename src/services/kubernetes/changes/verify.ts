@@ -5,7 +5,7 @@ import type { Verification } from '../../../kit/change.ts';
 import type { CallContext } from '../../../kit/context.ts';
 import { formatDuration } from '../../../kit/duration.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
-import type { KubeObject } from '../../../upstream/kubernetes/objects.ts';
+import { type KubeObject, listAt, textAt } from '../../../upstream/kubernetes/objects.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { rolloutStatus } from '../../../upstream/kubernetes/rollout.ts';
 import { type Condition, parseCondition } from '../wait-condition.ts';
@@ -23,6 +23,8 @@ export interface Look {
     readonly name: string;
   };
   readonly subresource?: string | undefined;
+  /** As the write answered it: with the status from before. */
+  readonly written?: KubeObject | undefined;
 }
 
 const ROLLING = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
@@ -34,20 +36,36 @@ const RESULTS = { met: 'pass', failed: 'fail', waiting: 'pending', timeout: 'pen
 const readObject = ({ client, place: { resource, name, namespace }, subresource }: Look, { signal }: CallContext) =>
   client.find(resource, { name, namespace, subresource, signal });
 
-/** `ready`, but an update strategy without a rollout (OnDelete) has nothing to wait for. */
-const toCondition = (text: string): Condition => {
+/** When the controller last said how a rollout goes. */
+const progressAt = (object: KubeObject | undefined): string | undefined =>
+  textAt(
+    listAt(object, 'status', 'conditions').find((condition) => textAt(condition, 'type') === 'Progressing'),
+    'lastUpdateTime',
+  );
+
+/**
+ * A condition, but an update strategy without a rollout (OnDelete) has nothing to wait for, and a verdict that stood there before the change is none
+ * about it.
+ */
+const toCondition = (text: string, written: KubeObject | undefined): Condition => {
   const condition = parseCondition(text);
+  const before = progressAt(written);
+  const judge: Condition['judge'] = (object) => {
+    const judgement = condition.judge(object);
+    const isOld = judgement.result === 'failed' && before !== undefined && progressAt(object) === before;
+    return isOld ? { result: 'waiting', state: 'the controller has not judged the new state yet' } : judgement;
+  };
   return {
     judge: (object) => {
       const isOpen = object !== undefined && ROLLING.has(String(object['kind'])) && rolloutStatus(object).state === 'unsupported';
-      return isOpen ? { result: 'met', state: 'its pods are replaced when they are deleted (OnDelete)' } : condition.judge(object);
+      return isOpen ? { result: 'met', state: 'its pods are replaced when they are deleted (OnDelete)' } : judge(object);
     },
   };
 };
 
 const waitFor = async (look: Look, text: string, waitMs: number, ctx: CallContext): Promise<Verification> => {
   const { client, place } = look;
-  const condition = toCondition(text);
+  const condition = toCondition(text, look.written);
   if (waitMs === 0) {
     const object = await readObject(look, ctx);
     const { result, state } = condition.judge(object === undefined ? undefined : { ...object, kind: place.resource.kind });
