@@ -35,12 +35,14 @@ export interface AuditRecord {
   readonly hash: string;
 }
 
-/** An object of a change, with its versions before and after. */
+/** An object of a change, with its versions before and after, and what was changed in it. */
 export interface AuditObject {
   readonly ref: string;
   readonly operation: string;
   readonly before?: string;
   readonly after?: string;
+  /** As the plan showed them: values of Secrets as keyed hashes, long values cut. */
+  readonly changes?: readonly { readonly path: string; readonly before?: unknown; readonly after?: unknown }[];
 }
 
 /** What is known when an operation begins. */

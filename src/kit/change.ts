@@ -8,6 +8,7 @@ import {
   type Applied,
   CHANGE_OUTPUT,
   type ChangeTarget,
+  type FieldChange,
   hasFailed,
   type Inverse,
   type Plan,
@@ -31,6 +32,8 @@ export interface ChangeRecord {
   readonly targets: readonly ChangeTarget[];
   /** The same objects as the plan saw them, with their versions before. */
   readonly before?: readonly ChangeTarget[];
+  /** What was changed, as the plan showed it. */
+  readonly diff?: readonly FieldChange[];
   /** What the inverse needs; kept by the server, never shown. */
   readonly undo?: unknown;
   readonly undoUntil?: string;

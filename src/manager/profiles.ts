@@ -53,6 +53,11 @@ const SWITCH: Readonly<Record<Effect, string>> = {
   delete: 'security.allowWrites and security.allowDestructive',
 };
 
+/** What opens a tool that needs something. */
+const NEEDS: Readonly<Record<string, string>> = {
+  exec: 'a rule of security.policy that allows commands',
+};
+
 export interface SelectionOptions {
   /** Profile names, united: `core`, `all`, a union or a service. */
   readonly profiles: readonly string[];
@@ -121,7 +126,7 @@ export const selectTools = (catalogues: readonly ServiceCatalogue[], options: Se
         const why = `This server runs in mode ${options.mode}; ${tool.effect} tools need ${SWITCH[tool.effect]}.`;
         hidden.set(tool.name, { by: 'mode', why });
       } else if (tool.needs !== undefined && !options.capabilities.has(tool.needs)) {
-        hidden.set(tool.name, { by: 'mode', why: `Needs ${tool.needs}, which is not there.` });
+        hidden.set(tool.name, { by: 'mode', why: `It needs ${NEEDS[tool.needs] ?? tool.needs}.` });
       } else tools.push(tool);
     }
   }

@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { type AuditLog, type AuditObject, type AuditOutcome, toCallerFacts, toOutcome } from '../../audit/index.ts';
-import type { ChangeRecord, ChangeTarget } from '../../kit/change.ts';
+import type { ChangeRecord, ChangeTarget, FieldChange } from '../../kit/change.ts';
 import type { Step } from '../../kit/compose.ts';
 import { AppError } from '../../kit/errors.ts';
 import type { FinalAnswer } from '../../kit/result.ts';
@@ -15,6 +15,8 @@ export interface AuditStepDeps {
 }
 
 const MAX_OBJECTS = 100;
+const MAX_CHANGES = 50;
+const MAX_VALUE = 300;
 const PLAN_HASH_CHARS = 32;
 
 const toTextOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
@@ -29,13 +31,30 @@ const toInput = ({ request, args }: Call): unknown => {
   return typeof args['apply'] === 'string' ? { ...args, apply: toPlanHash(args['apply']) } : args;
 };
 
-const toObjects = (after: readonly ChangeTarget[], before: readonly ChangeTarget[]): AuditObject[] => {
+/** Long values are cut: what was written in full stands in the object. */
+const toShort = (value: unknown): unknown => {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length <= MAX_VALUE ? value : `${text.slice(0, MAX_VALUE)}…(+${text.length - MAX_VALUE} chars)`;
+};
+
+const toChanges = (diff: readonly FieldChange[], of: string): Pick<AuditObject, 'changes'> => {
+  const own = diff.filter(({ ref }) => ref === of).slice(0, MAX_CHANGES);
+  const changes = own.map(({ path, before, after }) => ({
+    path,
+    ...(before === undefined ? {} : { before: toShort(before) }),
+    ...(after === undefined ? {} : { after: toShort(after) }),
+  }));
+  return changes.length === 0 ? {} : { changes };
+};
+
+const toObjects = ({ targets, before = [], diff = [] }: ChangeRecord): AuditObject[] => {
   const versions = new Map(before.map(({ ref, version }) => [ref, version]));
-  return after.slice(0, MAX_OBJECTS).map(({ ref, operation, version }) => ({
+  return targets.slice(0, MAX_OBJECTS).map(({ ref, operation, version }) => ({
     ref,
     operation,
     ...(versions.get(ref) === undefined ? {} : { before: versions.get(ref) as string }),
     ...(version === undefined ? {} : { after: version }),
+    ...toChanges(diff, ref),
   }));
 };
 
@@ -46,7 +65,7 @@ const toChangeFacts = (call: Call, facts: Readonly<Record<string, unknown>>, { f
   const change = typeof facts['changeId'] === 'string' ? findChange(facts['changeId']) : undefined;
   if (change !== undefined)
     return {
-      objects: toObjects(change.targets, change.before ?? []),
+      objects: toObjects(change),
       approvedBy: call.args['apply'] === undefined ? `user:${call.request.caller.id}` : undefined,
     };
   const { targets } = facts as { targets?: readonly ChangeTarget[] };

@@ -115,6 +115,8 @@ export const createWrites = (api: Api): Writes => {
       const answer = await api.json({
         method: 'DELETE',
         path: api.forDeletions.objectPath(resource, options),
+        // The body counts; in the address it is what audit logs of the cluster show.
+        query: { dryRun: options.dryRun ? 'All' : undefined },
         body,
         signal,
         timeoutMs,
