@@ -178,6 +178,7 @@ export const change = <Client, Input extends Shape, State, Undo>(
         summary,
         targets: toShown(targets),
         before: toShown(plan.targets),
+        diff: plan.diff,
         ...(inverse === undefined ? {} : { undo: inverse }),
       },
       ctx,
