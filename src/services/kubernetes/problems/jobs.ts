@@ -4,6 +4,7 @@ import {
   booleanAt,
   controllerOf,
   type KubeObject,
+  listAt,
   metadataOf,
   nameOf,
   namespaceOf,
@@ -11,8 +12,10 @@ import {
   timeAt,
 } from '../../../upstream/kubernetes/objects.ts';
 import { jobStatus } from '../../../upstream/kubernetes/status.ts';
+import { placeIn } from './place.ts';
 import { agoText, containersOf, lastEnd, lookAt, podRef } from './pods.ts';
 import { type Check, groupBy, type Problem, toRef } from './problem.ts';
+import { lastFire, zoneSlack } from './schedule.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';
 
 /** A Job of its own that failed longer ago is history. */
@@ -48,10 +51,33 @@ const failureOf = (cluster: Snapshot, job: KubeObject, now: number): Problem | u
     reason: reason ?? 'JobFailed',
     since: startOf(job),
     detail: `job ${nameOf(job)} failed${message === undefined ? '' : `: ${message}`}`,
+    at: placeIn(job, `status.conditions[?type=${status}].reason`),
     evidence: describeEnd(cluster, job, now),
     involves: [toRef(job), ...podsOfJob(cluster, job).map(podRef)],
     next: { tool: 'kubernetes_get_logs', arguments: { name: `job/${nameOf(job)}`, namespace: namespaceOf(job) } },
   };
+};
+
+/** A run starts within seconds of its time; whoever has a deadline for it is given twice as long. */
+const LATE_MS = 600_000;
+
+/** Is the last run that the schedule asks for still not there? The schedule itself is judged, not an event, which would soon be gone. */
+const judgeSchedule = (cronJob: KubeObject, now: number): readonly Problem[] => {
+  const schedule = textAt(cronJob, 'spec', 'schedule') ?? '';
+  const createdAt = metadataOf(cronJob).createdAt ?? now;
+  const lastAt = timeAt(cronJob, 'status', 'lastScheduleTime');
+  const slack = LATE_MS + zoneSlack(schedule);
+  const dueAt = lastFire(schedule, now - slack);
+  const ref = toRef(cronJob);
+  const common = { severity: 'warning' as const, ref, at: placeIn(cronJob, 'spec.schedule'), next: lookAt(ref, 'describe') };
+  if (dueAt === undefined) return [];
+  if (dueAt === 'never')
+    return [{ ...common, reason: 'ScheduleNeverFires', detail: `no date fits the schedule ${schedule}: it starts nothing` }];
+  if (dueAt <= Math.max(createdAt, lastAt ?? 0) + slack) return [];
+  const isBusy = textAt(cronJob, 'spec', 'concurrencyPolicy') === 'Forbid' && listAt(cronJob, 'status', 'active').length > 0;
+  const last = lastAt === undefined ? 'it has never started one' : `the last started${agoText(lastAt, now)}`;
+  const detail = `schedule ${schedule} asked for a run${agoText(dueAt, now)}; ${last}${isBusy ? '; a run that is still active holds up the next (concurrencyPolicy Forbid)' : ''}`;
+  return [{ ...common, reason: isBusy ? 'RunsOverlap' : 'RunsMissed', since: dueAt, detail }];
 };
 
 const judgeCronJob = (cluster: Snapshot, cronJob: KubeObject, jobs: readonly KubeObject[], now: number): readonly Problem[] => {
@@ -89,9 +115,11 @@ const judgeCronJob = (cluster: Snapshot, cronJob: KubeObject, jobs: readonly Kub
             reason: trouble.reason,
             since: trouble.firstAt,
             detail: trouble.message,
+            at: placeIn(cronJob, 'spec.schedule'),
             next: lookAt(ref, 'describe'),
           },
         ]),
+    ...(isSuspended || trouble !== undefined ? [] : judgeSchedule(cronJob, now)),
     ...(isSuspended
       ? [
           {
@@ -99,6 +127,7 @@ const judgeCronJob = (cluster: Snapshot, cronJob: KubeObject, jobs: readonly Kub
             ref,
             reason: 'Suspended',
             detail: `suspended: schedule ${textAt(cronJob, 'spec', 'schedule') ?? ''} starts nothing`,
+            at: placeIn(cronJob, 'spec.suspend'),
             next: lookAt(ref, 'describe'),
           },
         ]

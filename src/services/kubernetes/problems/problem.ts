@@ -2,6 +2,7 @@
 
 import type { NextCall } from '../../../kit/result.ts';
 import { type KubeObject, kindOf, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
+import type { Place } from './place.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type Severity = 'critical' | 'warning' | 'info';
@@ -22,6 +23,10 @@ export interface Problem {
   /** Milliseconds since the epoch. */
   readonly since?: number | undefined;
   readonly detail: string;
+  /** The field that shows it, or that would mend it. */
+  readonly at: Place;
+  /** The family of checks that found it. */
+  readonly check?: string | undefined;
   readonly evidence?: readonly string[] | undefined;
   /** Objects in which it shows, such as the pods of `ref`. */
   readonly involves?: readonly Ref[] | undefined;
