@@ -217,7 +217,7 @@ export const PLACEMENT_FAULTS: readonly PlantedFault[] = [
       ]),
     expected: {
       ref: 'persistentvolumeclaim/data',
-      reason: 'ClaimPending',
+      reason: 'StorageClassMissing',
       severity: 'critical',
       check: 'volumes',
       field: 'spec.storageClassName',

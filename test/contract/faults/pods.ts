@@ -155,7 +155,6 @@ export const POD_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: 'config map missing',
-    isLive: true,
     plant: (namespace) =>
       sick(namespace, configError('configmap "web-config" not found'), undefined, {
         main: { envFrom: [{ configMapRef: { name: 'web-config' } }] },
@@ -478,7 +477,6 @@ export const POD_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: 'job reached its back-off limit',
-    isLive: true,
     plant: (namespace) => {
       const job = object('Job', namespace, 'import', {
         spec: { backoffLimit: 0, completions: 1, parallelism: 1, template: { spec: podSpec({ restartPolicy: 'Never' }) } },

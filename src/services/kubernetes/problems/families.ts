@@ -119,7 +119,7 @@ export const FAMILIES: readonly Family[] = [
     name: 'admission and aggregated APIs',
     check: checkAdmission,
     needs: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],
-    uses: ['apiservices', 'services', 'endpointslices'],
+    uses: ['apiservices', 'services', 'endpointslices', 'pods'],
     about: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations', 'apiservices'],
     isClusterWide: true,
   },

@@ -59,12 +59,13 @@ const judgeClaim = (cluster: Snapshot, claim: KubeObject, now: number): readonly
     ];
   if (phase !== 'Pending' || deletedAt !== undefined || now - createdAt < GRACE_MS || waitsForPod(cluster, claim)) return [];
   const [event] = cluster.eventsAbout(ref).toSorted((a, b) => b.at - a.at);
-  const why = explainClaim(cluster, claim) ?? event?.message ?? 'no volume was bound yet';
+  const known = explainClaim(cluster, claim);
+  const why = known ?? event?.message ?? 'no volume was bound yet';
   return [
     {
       ...common,
       severity: 'warning',
-      reason: event?.reason ?? 'ClaimPending',
+      reason: known === undefined ? (event?.reason ?? 'ClaimPending') : 'StorageClassMissing',
       since: createdAt,
       detail: `claim Pending: ${why}`,
       at: placeIn(claim, claimField(claim)),
