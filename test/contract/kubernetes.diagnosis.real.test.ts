@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { KubernetesApi } from '../backends/kubernetes/api.ts';
 import { apply, createNamespace, deleteNamespace, readBed } from '../backends/kubernetes/bed.ts';
+import { withoutMetricsApi } from '../backends/kubernetes/metrics-api.ts';
 import { openApp, type Shop } from '../support/shop.ts';
 import { checkField, type Item } from './faults.suite.ts';
 
@@ -91,7 +92,7 @@ const FAULTS: readonly RealFault[] = [
   },
   {
     name: 'volumeless',
-    main: shell('sleep 1000'),
+    main: shell('sleep 1000', { volumeMounts: [{ name: 'tls', mountPath: '/tls' }] }),
     spec: { volumes: [{ name: 'tls', secret: { secretName: 'web-tls' } }] },
     reason: /^FailedMount$/,
     field: /volumes\[\?name=tls\]\.secret\.secretName/,
@@ -185,17 +186,43 @@ describe('real containers that go wrong', () => {
 });
 
 describe('usage from the kubelet alone', () => {
+  const api = new KubernetesApi(bed.kubeconfigs.admin);
   let server: Omit<Shop, 'embedded'>;
+  let restore: (() => Promise<void>) | undefined;
   beforeAll(async () => {
+    restore = await withoutMetricsApi(api);
     server = await openApp({ 'kubernetes.kubeconfig': bed.kubeconfigs.admin });
   });
-  afterAll(() => server?.close());
+  afterAll(async () => {
+    await server?.close();
+    await restore?.();
+    await api.close();
+  });
 
   it('shows the node in one call of at most a thousand tokens', async () => {
     const { structured, text } = await server.call('kubernetes_get_usage', { scope: 'node' });
-    expect(structured['source']).toBe(bed.metrics ? 'metrics-api' : 'kubelet');
+    expect(structured['source']).toBe('kubelet');
     const row = (structured['rows'] as string[][]).find(([name]) => name === bed.node.name);
     expect(row?.[5]).toMatch(/^\d+(\.\d+)?[KMG]i$/);
     expect(Math.max(countTokens(text), countTokens(JSON.stringify(structured)))).toBeLessThanOrEqual(1000);
+  });
+
+  it('shows containers that run there with what they use and may use', async () => {
+    const space = await createNamespace(api, 'usage');
+    const main = shell('sleep 1000', { resources: { requests: { memory: '8Mi' }, limits: { memory: '64Mi' } } });
+    await apply(bed, stringify(manifest(space, { name: 'sleeper', main })));
+    const row = await vi.waitFor(
+      async () => {
+        const { structured } = await server.call('kubernetes_get_usage', { scope: 'container', namespace: space });
+        expect(structured['source']).toBe('kubelet');
+        const found = (structured['rows'] as string[][])[0];
+        expect(found?.[5]).toMatch(/^\d+(\.\d+)?[KM]i$/);
+        return found;
+      },
+      { timeout: 75_000, interval: 1000 },
+    );
+    expect(row?.[0]).toMatch(/^sleeper-.*\/main$/);
+    expect(row?.slice(6, 8)).toEqual(['8Mi', '64Mi']);
+    await deleteNamespace(api, space);
   });
 });

@@ -96,6 +96,10 @@ const toDetail = (sick: readonly Sick[], worst: Sick, share: string, now: number
 
 const restartsOf = ({ container }: Sick): number => numberAt(container.status, 'restartCount') ?? 0;
 
+/** Between two back-offs the last run is still the present one; the kubelet may have taken the one before it away. */
+const hasPrevious = (sick: Sick): boolean =>
+  restartsOf(sick) > 0 && numberAt(sick.container.status, 'state', 'terminated', 'exitCode') === undefined;
+
 const MAX_MESSAGE = 300;
 
 /** What the probe said that ended it. */
@@ -186,7 +190,7 @@ const toProblem = (sick: readonly Sick[], cluster: Snapshot, now: number): Probl
     next:
       worst.state === 'CannotStart' || worst.killer !== undefined
         ? lookAt(podRef(worst.container.pod), 'describe')
-        : logsOf(worst.container.pod, worst.container.name, restartsOf(worst) > 0),
+        : logsOf(worst.container.pod, worst.container.name, hasPrevious(worst)),
   };
 };
 

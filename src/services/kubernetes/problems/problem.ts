@@ -32,6 +32,8 @@ export interface Problem {
   readonly involves?: readonly Ref[] | undefined;
   /** Says that something is wrong, not why: evidence of a cause on the same object, a problem of its own without one. */
   readonly isSymptom?: boolean | undefined;
+  /** Of symptoms the last to speak: a count of pods says less than what one of them says of itself. */
+  readonly isOutcome?: boolean | undefined;
   /** Objects whose own problem explains this one. */
   readonly because?: readonly Ref[] | undefined;
   /** The call that shows more. */

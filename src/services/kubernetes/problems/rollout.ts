@@ -21,6 +21,7 @@ const symptom = (
     ref,
     at: placeIn(object, field),
     isSymptom: true,
+    isOutcome: true,
     next: lookAt(ref, ref.kind === 'deployment' ? 'rollout' : 'describe'),
   };
 };

@@ -17,6 +17,7 @@ import {
   textsAt,
 } from '../../../upstream/kubernetes/objects.ts';
 import { formatBytes, formatCores, parseQuantity } from '../../../upstream/kubernetes/quantity.ts';
+import { podAmount } from '../requests.ts';
 import { fieldNaming, parseMissing } from './naming.ts';
 import { keyOf, type Place, placeIn, placeInTemplate } from './place.ts';
 import { activePods, agoText, lookAt, podRef, severityOf, shareOf } from './pods.ts';
@@ -101,10 +102,7 @@ const greediest = (pod: KubeObject, resource: string): string => {
 /** A request that is larger than any node gives, whatever runs there. */
 const explainSize = (pod: KubeObject, nodes: readonly KubeObject[], toPlace: (field: string) => Place): readonly Why[] =>
   (['cpu', 'memory'] as const).flatMap((name) => {
-    const asked = listAt(pod, 'spec', 'containers').reduce(
-      (sum, container) => sum + (parseQuantity(mapAt(container, 'resources', 'requests')[name]) ?? 0),
-      0,
-    );
+    const asked = podAmount(pod, 'requests', name);
     const most = Math.max(0, ...nodes.map((node) => parseQuantity(mapAt(node, 'status', 'allocatable')[name]) ?? 0));
     const format = name === 'cpu' ? formatCores : formatBytes;
     return most > 0 && asked > most
