@@ -7,6 +7,7 @@ import { openApp, type Shop } from '../support/shop.ts';
 import type { PlantedFault } from './faults/fault.ts';
 import { HEALTHY, plantHealthy } from './faults/healthy.ts';
 import { FAULTS, namespaceOf, plantAll, surroundings } from './faults/index.ts';
+import { NETWORK_FAULTS, plantNetwork } from './faults/network.ts';
 import type { Planted } from './faults/objects.ts';
 
 /** A whole answer about one fault. */
@@ -73,7 +74,7 @@ export const faultsSuite = (name: string, open: (objects: readonly Planted[]) =>
     let target: FaultTarget;
     let server: Server;
     beforeAll(async () => {
-      target = await open([...surroundings(), ...plantAll(), ...plantHealthy()]);
+      target = await open([...surroundings(), ...plantAll(), ...plantHealthy(), ...plantNetwork()]);
       // A hundred scans in a row: the cases must not wait for each other's requests.
       server = await openApp({ 'kubernetes.kubeconfig': target.kubeconfig, 'kubernetes.qps': 5000, 'kubernetes.burst': 5000 });
     });
@@ -91,6 +92,21 @@ export const faultsSuite = (name: string, open: (objects: readonly Planted[]) =>
       await checkField(server, item, namespace);
       // The call that shows more can be made as it stands.
       if (item.next.tool !== 'kubernetes_get_logs') await server.call(item.next.tool, item.next.arguments);
+    });
+
+    it.each(NETWORK_FAULTS)('on the way: $name', async ({ to, from, namespace, hop, detail, fix }) => {
+      const { structured, text } = await server.call('kubernetes_check_network', {
+        to,
+        namespace,
+        ...(from === undefined ? {} : { from }),
+      });
+      expect(structured['verdict']).toBe('blocked');
+      const path = structured['path'] as { hop: string; result: string; detail: string; ref?: string }[];
+      const stop = path.find(({ result }) => result === 'fail');
+      expect(stop).toMatchObject({ hop: expect.stringMatching(hop), detail: expect.stringMatching(detail) });
+      expect(stop?.ref).toBeDefined();
+      if (fix !== undefined) expect((structured['fixes'] as string[]).join('\n')).toMatch(fix);
+      expect(Math.max(countTokens(text), countTokens(JSON.stringify(structured)))).toBeLessThanOrEqual(700);
     });
 
     it.each(HEALTHY)('finds nothing in $name', async ({ namespace, isInfo }) => {

@@ -70,6 +70,8 @@ describe('parity with kubectl', () => {
     const expected = theirs.get(kind)?.get(name) ?? {};
     const { structured } = await server.call('kubernetes_find_problems', { kind, name, namespace: SPACE });
     if (kind !== 'Pod') return expect(structured['status']).toBe(expected['STATUS']);
+    const summary = await server.call('kubernetes_get_resource', { kind, name, namespace: SPACE });
+    expect(summary.structured['status']).toMatchObject({ status: expected['STATUS'], ready: expected['READY'] });
     const restarts = /^\d+/.exec(expected['RESTARTS'] ?? '')?.[0];
     expect(structured['status']).toBe(`${expected['STATUS']}, ${expected['READY']} ready, ${restarts} restarts`);
   });
