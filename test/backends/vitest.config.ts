@@ -9,7 +9,11 @@ const names = only.length === 0 ? ['*'] : only.flatMap((name) => [name, `${name}
 export default defineConfig({
   test: {
     root: join(import.meta.dirname, '../..'),
-    include: names.flatMap((name) => [`test/backends/**/${name}.real.test.ts`, `test/contract/**/${name}.real.test.ts`]),
+    include: [
+      ...names.flatMap((name) => [`test/backends/**/${name}.real.test.ts`, `test/contract/**/${name}.real.test.ts`]),
+      // kubectl and Helm, which come with the cluster, against the embedded one.
+      ...(only.length === 0 || only.includes('kubernetes') ? ['src/embedded/kubernetes/*.real.test.ts'] : []),
+    ],
     globalSetup: ['test/support/build.ts'],
     passWithNoTests: false,
     testTimeout: 90_000,

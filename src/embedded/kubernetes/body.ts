@@ -187,13 +187,13 @@ export const validateName = (group: string, kind: string, name: string): void =>
 };
 
 /** Isolated: a JSON object of options, such as DeleteOptions; an absent body has none. */
-export const readOptions = async (request: Request): Promise<JsonObject> => {
+export const readOptions = async (request: Request): Promise<JsonObject | undefined> => {
   const text = await request.text();
-  if (text.trim() === '') return {};
+  if (text.trim() === '') return undefined;
   try {
     const value = mediaTypeOf(request) === 'application/yaml' ? parseYaml(text) : parseJson(text);
     return isObject(value) ? value : {};
   } catch {
-    throw badRequest(`couldn't get version/kind; ${whyNotJson(text)}`);
+    throw badRequest(`couldn't get version/kind; ${whyNotJson(text).replace(/ \([0-9a-f]+( \.\.\.)?\)$/, '')}`);
   }
 };

@@ -1,9 +1,12 @@
 // The socket: HTTP or HTTPS on 127.0.0.1. Streams (watches, followed logs) end when their client goes or the listener closes.
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createAdaptorServer, type Http2Bindings, type HttpBindings } from '@hono/node-server';
 import { createCertificate } from './certificate.ts';
+import { conversationOf, refuseUpgrade, toRequest } from './exec/upgrade.ts';
 import { onCut } from './faults.ts';
 
 export interface Listener {
@@ -59,6 +62,22 @@ export const openListener = async (
       resolve();
     });
   });
+  const open = new Set<() => void>();
+  const upgrade = async (message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const response = await handle(toRequest(message, `http://${HOST}`));
+    const conversation = conversationOf(response);
+    if (conversation === undefined) {
+      await refuseUpgrade(socket, response);
+      return;
+    }
+    const end = conversation(socket, head);
+    open.add(end);
+    socket.once('close', () => open.delete(end));
+  };
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    upgrade(message, socket, head).catch(() => socket.destroy());
+  });
   const address = server.address();
   if (!isAddress(address)) throw new Error('the listener has no address');
   return {
@@ -66,6 +85,7 @@ export const openListener = async (
     authority: identity?.certificate,
     close: () =>
       new Promise<void>((resolve) => {
+        for (const end of [...open]) end();
         server.close(() => resolve());
         if ('closeAllConnections' in server) server.closeAllConnections();
       }),

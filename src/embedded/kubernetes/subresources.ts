@@ -1,5 +1,6 @@
 // What lies below an object: logs, status, scale and the rest, by resource and name.
 import type { ResourceContext, ResourceHandler } from './context.ts';
+import { demandCreate, execInPod } from './exec/index.ts';
 import { chooseContainer, getLog } from './logs.ts';
 import { PROXIES } from './proxy.ts';
 import { findObject, getObject } from './read.ts';
@@ -8,9 +9,10 @@ import { evictPod } from './write/eviction.ts';
 import { getScale, updateScale } from './write/scale.ts';
 import { patchObject, updateObject } from './write/update.ts';
 
-/** A client must ask for a WebSocket here; the embedded server does not speak it yet. */
+/** Attaching and forwarding ports begin like exec, but are not offered. */
 const upgrade: ResourceHandler = async (context) => {
   const { request, info } = context;
+  demandCreate(context);
   chooseContainer(findObject(context), info.query.get('container') ?? '');
   if (request.headers.get('upgrade') === null) throw badRequest('Upgrade request required');
   throw notOffered(`${info.resource}/${info.subresource}`);
@@ -23,10 +25,10 @@ export const notOffered = (what: string): StatusError =>
 const HANDLERS: Readonly<Record<string, ResourceHandler>> = {
   'get pods/log': getLog,
   'create pods/eviction': evictPod,
-  'get pods/exec': upgrade,
+  'get pods/exec': execInPod,
   'get pods/attach': upgrade,
   'get pods/portforward': upgrade,
-  'create pods/exec': upgrade,
+  'create pods/exec': execInPod,
   'create pods/attach': upgrade,
   'create pods/portforward': upgrade,
 };

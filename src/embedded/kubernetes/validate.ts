@@ -1,10 +1,12 @@
 // The checks of an object's content that clients meet most: counts, selectors, required fields; and the schemas of custom kinds.
-import { at, isEqual, isObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
+import { at, isEqual, isObject, type Json, type JsonObject, listAt, objectAt, textAt, textsAt } from './json.ts';
 import { toLabelSelector } from './label-selector.ts';
 import type { KubernetesObject } from './object.ts';
 import type { Resource } from './resources.ts';
 import { schemaOf } from './schema.ts';
 import { type FieldError, invalid } from './status.ts';
+import { containerFaults } from './validate-containers.ts';
+import { finalizerFaults, metadataFaults } from './validate-metadata.ts';
 
 const required = (field: string, why = ''): FieldError => ({
   reason: 'FieldValueRequired',
@@ -21,18 +23,6 @@ const bad = (field: string, value: Json | undefined, why: string): FieldError =>
 const notNegative = (object: KubernetesObject, ...path: readonly string[]): FieldError[] => {
   const value = at(object, ...path);
   return typeof value === 'number' && value < 0 ? [bad(path.join('.'), value, 'must be greater than or equal to 0')] : [];
-};
-
-const containerFaults = (spec: JsonObject, path: string): FieldError[] => {
-  const containers = listAt(spec, 'containers');
-  if (containers.length === 0) return [required(`${path}.containers`)];
-  return objectsAt(spec, 'containers').flatMap((container, index) => {
-    const place = `${path}.containers[${index}]`;
-    return [
-      ...(textAt(container, 'name') === '' ? [required(`${place}.name`)] : []),
-      ...(textAt(container, 'image') === '' ? [required(`${place}.image`)] : []),
-    ];
-  });
 };
 
 /** A workload must select the pods that it makes. */
@@ -156,10 +146,15 @@ export const withSchemaDefaults = (value: Json, schema: JsonObject): Json => {
   return copy;
 };
 
+const faultsOf = (resource: Resource, object: KubernetesObject): FieldError[] => {
+  const schema = resource.custom === undefined ? undefined : schemaOf(resource);
+  const own = schema === undefined ? (CHECKS[resource.storage]?.(object) ?? []) : schemaFaults(object, schema, '');
+  return [...metadataFaults(object), ...own];
+};
+
 /** 422 with every fault found. */
 export const validateObject = (resource: Resource, object: KubernetesObject): void => {
-  const schema = resource.custom === undefined ? undefined : schemaOf(resource);
-  const faults = schema === undefined ? (CHECKS[resource.storage]?.(object) ?? []) : schemaFaults(object, schema, '');
+  const faults = faultsOf(resource, object);
   if (faults.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name, faults);
 };
 
@@ -167,8 +162,7 @@ const SELECTING = new Set(['deployments.apps', 'replicasets.apps', 'daemonsets.a
 
 /** As validateObject, and for what an update may not change. */
 export const validateUpdate = (resource: Resource, object: KubernetesObject, previous: KubernetesObject): void => {
-  const schema = resource.custom === undefined ? undefined : schemaOf(resource);
-  const faults = schema === undefined ? (CHECKS[resource.storage]?.(object) ?? []) : schemaFaults(object, schema, '');
+  const faults = [...finalizerFaults(object, previous), ...faultsOf(resource, object)];
   const selector = at(object, 'spec', 'selector');
   const isMoved = SELECTING.has(resource.storage) && !isEqual(selector, at(previous, 'spec', 'selector'));
   const all = isMoved ? [...faults, bad('spec.selector', selector, 'field is immutable')] : faults;

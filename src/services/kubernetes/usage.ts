@@ -16,6 +16,7 @@ import {
 } from '../../upstream/kubernetes/objects.ts';
 import { parseQuantity } from '../../upstream/kubernetes/quantity.ts';
 import { RESOURCES } from '../../upstream/kubernetes/resources.ts';
+import { isSidecar, podAmount } from './requests.ts';
 
 /** Nodes asked for their summary in one call. */
 const MAX_NODES = 20;
@@ -139,9 +140,13 @@ const quantityOf = (container: unknown, part: 'requests' | 'limits', name: strin
 const toContainerRows = (pod: KubeObject, { containers }: Measured): UsageRow[] => {
   const namespace = namespaceOf(pod) ?? '';
   const statuses = new Map(
-    listAt(pod, 'status', 'containerStatuses').map((status) => [textAt(status, 'name'), numberAt(status, 'restartCount') ?? 0]),
+    [...listAt(pod, 'status', 'containerStatuses'), ...listAt(pod, 'status', 'initContainerStatuses')].map((status) => [
+      textAt(status, 'name'),
+      numberAt(status, 'restartCount') ?? 0,
+    ]),
   );
-  return listAt(pod, 'spec', 'containers').map((container) => {
+  const sidecars = listAt(pod, 'spec', 'initContainers').filter(isSidecar);
+  return [...listAt(pod, 'spec', 'containers'), ...sidecars].map((container) => {
     const name = textAt(container, 'name') ?? '';
     const used = containers.get(toKey(namespace, nameOf(pod), name));
     return {
@@ -195,6 +200,9 @@ const readPods = async (client: KubernetesClient, scope: Scope): Promise<readonl
 const readNodes = async (client: KubernetesClient, { signal }: Scope): Promise<readonly KubeObject[]> =>
   (await client.listAll(RESOURCES.nodes, { signal })).items;
 
+const requestedOf = (pods: readonly KubeObject[], resource: string): number =>
+  pods.reduce((sum, pod) => sum + podAmount(pod, 'requests', resource), 0);
+
 const toNodeRows = (nodes: readonly KubeObject[], pods: readonly KubeObject[], measured: Measured): UsageRow[] =>
   nodes.map((node) => {
     const own = pods.filter((pod) => textAt(pod, 'spec', 'nodeName') === nameOf(node));
@@ -209,8 +217,8 @@ const toNodeRows = (nodes: readonly KubeObject[], pods: readonly KubeObject[], m
     // A node's limit is what it can give.
     return {
       ...requested,
-      cpu: { used: used?.cpu, request: requested.cpu.request, limit: parseQuantity(allocatable['cpu']) ?? 0 },
-      memory: { used: used?.memory, request: requested.memory.request, limit: parseQuantity(allocatable['memory']) ?? 0 },
+      cpu: { used: used?.cpu, request: requestedOf(own, 'cpu'), limit: parseQuantity(allocatable['cpu']) ?? 0 },
+      memory: { used: used?.memory, request: requestedOf(own, 'memory'), limit: parseQuantity(allocatable['memory']) ?? 0 },
       restarts: 0,
     };
   });
@@ -258,9 +266,7 @@ export const readCapacity = async (client: KubernetesClient, scope: Scope): Prom
     const allocatable = mapAt(node, 'status', 'allocatable');
     const toPart = (name: string) => {
       const total = parseQuantity(allocatable[name]) ?? 0;
-      const requested = own
-        .flatMap((pod) => listAt(pod, 'spec', 'containers'))
-        .reduce((sum, container) => sum + quantityOf(container, 'requests', name), 0);
+      const requested = requestedOf(own, name);
       return { allocatable: total, requested, free: Math.max(0, total - requested) };
     };
     const isReady = listAt(node, 'status', 'conditions').some(

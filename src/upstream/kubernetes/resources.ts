@@ -45,6 +45,8 @@ export const RESOURCES = {
   jobs: other('batch', 'Job', 'jobs'),
   endpointslices: other('discovery.k8s.io', 'EndpointSlice', 'endpointslices'),
   events: other('events.k8s.io', 'Event', 'events'),
+  gateways: other('gateway.networking.k8s.io', 'Gateway', 'gateways'),
+  httproutes: other('gateway.networking.k8s.io', 'HTTPRoute', 'httproutes'),
   ingressclasses: other('networking.k8s.io', 'IngressClass', 'ingressclasses', { namespaced: false }),
   ingresses: other('networking.k8s.io', 'Ingress', 'ingresses'),
   networkpolicies: other('networking.k8s.io', 'NetworkPolicy', 'networkpolicies'),

@@ -1,5 +1,5 @@
 // The horizontal autoscalers: they keep a Deployment within its bounds, and at the number that the story's load asks for.
-import { numberAt, objectAt, textAt, timeAt, toTime } from '../json.ts';
+import { isObject, type JsonObject, numberAt, objectAt, textAt, timeAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { type Cluster, CONTROLLER } from './cluster.ts';
 
@@ -22,9 +22,16 @@ const rescaleOf = (autoscaler: KubernetesObject, current: number): Rescale | und
   return current > wanted ? { size: wanted, reason: 'All metrics below target' } : undefined;
 };
 
-/** When somebody else last wrote to an object. */
-const touchedAt = ({ metadata }: KubernetesObject): number =>
-  Math.max(0, ...(metadata.managedFields ?? []).filter(({ manager }) => manager !== CONTROLLER).map(({ time = '' }) => Date.parse(time)));
+/** When each specification was first seen that asks for another number than its autoscaler: scaling leaves no time behind. */
+const seen = new WeakMap<JsonObject, number>();
+
+const firstSeen = (target: KubernetesObject, now: number): number => {
+  const key = target['spec'];
+  if (!isObject(key)) return now;
+  const known = seen.get(key) ?? now;
+  seen.set(key, known);
+  return known;
+};
 
 /** Brings its target back to the number that the load asks for. */
 export const leadAutoscaler = (cluster: Cluster, autoscaler: KubernetesObject): void => {
@@ -39,7 +46,7 @@ export const leadAutoscaler = (cluster: Cluster, autoscaler: KubernetesObject): 
     cluster.updateStatus(AUTOSCALERS, autoscaler, status);
     return;
   }
-  const looksAt = Math.max(touchedAt(target), timeAt(autoscaler, 'status', 'lastScaleTime') ?? 0) + LOOK_EVERY;
+  const looksAt = Math.max(firstSeen(target, cluster.now), timeAt(autoscaler, 'status', 'lastScaleTime') ?? 0) + LOOK_EVERY;
   if (cluster.now < looksAt) {
     cluster.wakeAt(looksAt);
     return;

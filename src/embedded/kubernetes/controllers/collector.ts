@@ -4,7 +4,7 @@ import type { KubernetesObject, OwnerReference } from '../object.ts';
 import type { ResourceRegistry } from '../resources.ts';
 import { EVENT_LIFETIME } from '../shop/events.ts';
 import type { Change } from '../store.ts';
-import { type Cluster, isEnding } from './cluster.ts';
+import { type Cluster, isEnded, isEnding } from './cluster.ts';
 
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
@@ -42,7 +42,9 @@ const dependantsOf = (cluster: Cluster, owner: KubernetesObject): { readonly res
 /** Deletes as a client would: pods get their time to end. */
 const discard = (cluster: Cluster, resource: string, object: KubernetesObject): void => {
   if (isEnding(object)) return;
-  const period = resource === 'pods' && textAt(object, 'spec', 'nodeName') !== '' ? 30 : 0;
+  const own = at(object, 'spec', 'terminationGracePeriodSeconds');
+  const isPlaced = resource === 'pods' && textAt(object, 'spec', 'nodeName') !== '' && !isEnded(object);
+  const period = isPlaced ? (typeof own === 'number' ? own : 30) : 0;
   if (period === 0 && (object.metadata.finalizers ?? []).length === 0) {
     cluster.remove(resource, object);
     return;
@@ -60,15 +62,18 @@ const release = (cluster: Cluster, resource: string, object: KubernetesObject, f
   cluster.store.put(resource, { ...object, metadata: { ...object.metadata, finalizers } });
 };
 
+/** Takes an owner off an object that stays. */
+const disown = (cluster: Cluster, resource: string, object: KubernetesObject, owner: KubernetesObject): void => {
+  const references = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid);
+  const { ownerReferences: _owners, ...metadata } = object.metadata;
+  cluster.store.put(resource, {
+    ...object,
+    metadata: { ...metadata, name: object.metadata.name, ...(references.length === 0 ? {} : { ownerReferences: references }) },
+  });
+};
+
 const orphan = (cluster: Cluster, owner: KubernetesObject): void => {
-  for (const { resource, object } of dependantsOf(cluster, owner)) {
-    const references = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid);
-    const { ownerReferences: _owners, ...metadata } = object.metadata;
-    cluster.store.put(resource, {
-      ...object,
-      metadata: { ...metadata, name: object.metadata.name, ...(references.length === 0 ? {} : { ownerReferences: references }) },
-    });
-  }
+  for (const { resource, object } of dependantsOf(cluster, owner)) disown(cluster, resource, object, owner);
 };
 
 /** Owners that wait: for their dependants to be let go, or to be gone. */
@@ -162,10 +167,23 @@ export const expireEvents = (cluster: Cluster): void => {
   }
 };
 
+/** Another owner of the object is still there. */
+const isOwnedElsewhere = (registry: ResourceRegistry, cluster: Cluster, object: KubernetesObject, gone: KubernetesObject): boolean =>
+  (object.metadata.ownerReferences ?? []).some(({ apiVersion, kind, name, uid }) => {
+    if (uid === gone.metadata.uid) return false;
+    const resource = registry.findKind(apiVersion, kind);
+    const owner = resource && cluster.store.get(resource.storage, resource.namespaced ? (object.metadata.namespace ?? '') : '', name);
+    return owner?.metadata.uid === uid;
+  });
+
 /** Owners that were deleted since the last look. */
 export const collect = (cluster: Cluster, registry: ResourceRegistry, deleted: readonly Change[]): void => {
-  for (const { object } of deleted)
-    for (const dependant of dependantsOf(cluster, object)) discard(cluster, dependant.resource, dependant.object);
+  for (const { object } of deleted) {
+    for (const dependant of dependantsOf(cluster, object)) {
+      if (isOwnedElsewhere(registry, cluster, dependant.object, object)) disown(cluster, dependant.resource, dependant.object, object);
+      else discard(cluster, dependant.resource, dependant.object);
+    }
+  }
   leadFinalizers(cluster, registry);
   leadNamespaces(cluster, registry);
 };

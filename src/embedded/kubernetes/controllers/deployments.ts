@@ -1,8 +1,9 @@
 // Deployments: one ReplicaSet per template, and the rolling way from the old ones to the new one.
 import { MINUTE, SECOND, suffixOf } from '../../shop.ts';
+import { withCondition } from '../conditions.ts';
 import { at, isEqual, type Json, type JsonObject, numberAt, objectAt, objectsAt, textAt, textsAt, timeAt } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
-import { type Cluster, isEnding, isReady, ownerReferenceTo, resolveCount, withCondition } from './cluster.ts';
+import { type Cluster, isEnding, isReady, ownerReferenceTo, resolveCount } from './cluster.ts';
 import { activePods, REPLICA_SETS } from './replica-sets.ts';
 
 export const DEPLOYMENTS = 'deployments.apps';

@@ -1,12 +1,12 @@
 // What follows from the pods: endpoints of Services, budgets, quotas, volumes of claims.
 import { suffixOf } from '../../shop.ts';
-import { at, isEqual, type JsonObject, objectAt, objectsAt, textAt, textsAt, toTime } from '../json.ts';
+import { budgetStatus, chosenBy } from '../budget-status.ts';
+import { at, isEqual, type JsonObject, numberAt, objectAt, objectsAt, textAt, textsAt, toTime } from '../json.ts';
 import type { KubernetesObject } from '../object.ts';
 import { usedOf } from '../quota.ts';
 import { backendsOf, portsOf, toEndpoint, toEndpointAddress } from '../shop/network.ts';
-import { budgetStatus } from '../shop/policies.ts';
 import { AUTOSCALERS, leadAutoscaler } from './autoscalers.ts';
-import { type Cluster, ownerReferenceTo } from './cluster.ts';
+import { type Cluster, controllerOf, ownerReferenceTo } from './cluster.ts';
 
 const SLICES = 'endpointslices.discovery.k8s.io';
 const TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
@@ -77,12 +77,27 @@ export const leadService = (cluster: Cluster, service: KubernetesObject): void =
 
 const BUDGETS = 'poddisruptionbudgets.policy';
 
+/** How many pods the workloads of the chosen pods want. */
+const expectedFor = (cluster: Cluster, pods: readonly KubernetesObject[]): number => {
+  const wanted = new Map<string, number>();
+  for (const pod of pods) {
+    const owner = controllerOf(pod.metadata);
+    const storage = owner === undefined ? undefined : SCALED[owner.kind];
+    const set =
+      storage === undefined || owner === undefined ? undefined : cluster.store.get(storage, pod.metadata.namespace ?? '', owner.name);
+    const above = set === undefined ? undefined : controllerOf(set.metadata);
+    const whole = above?.kind === 'Deployment' ? cluster.store.get('deployments.apps', pod.metadata.namespace ?? '', above.name) : set;
+    if (whole !== undefined) wanted.set(whole.metadata.uid ?? '', numberAt(whole, 'spec', 'replicas'));
+  }
+  return [...wanted.values()].reduce((sum, count) => sum + count, 0);
+};
+
+const SCALED: Readonly<Record<string, string>> = { ReplicaSet: 'replicasets.apps', StatefulSet: 'statefulsets.apps' };
+
 const leadBudget = (cluster: Cluster, budget: KubernetesObject): void => {
-  const status = budgetStatus(budget, cluster.store.all('pods', budget.metadata.namespace ?? ''), cluster.now);
-  const [before] = objectsAt(budget, 'status', 'conditions');
-  const [after] = objectsAt(status, 'conditions');
-  const isSame = before?.['status'] === after?.['status'];
-  cluster.updateStatus(BUDGETS, budget, { ...status, conditions: [isSame && before !== undefined ? before : (after ?? {})] });
+  const pods = cluster.store.all('pods', budget.metadata.namespace ?? '');
+  const expected = expectedFor(cluster, chosenBy(budget, pods));
+  cluster.updateStatus(BUDGETS, budget, budgetStatus(budget, { pods, expected, now: cluster.now }));
 };
 
 /** A claim is bound when a pod that uses it has a node. */

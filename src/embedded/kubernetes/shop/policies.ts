@@ -1,7 +1,7 @@
 // The autoscaler of web, the status of disruption budgets, quota and limits of `shop`.
 import { DAY, MINUTE, SECOND, type Shop, STORY } from '../../shop.ts';
-import { at, type JsonObject, numberAt, objectsAt, textAt, timeAt, toTime } from '../json.ts';
-import { toLabelSelector } from '../label-selector.ts';
+import { budgetStatus } from '../budget-status.ts';
+import { type JsonObject, objectsAt, textAt, timeAt, toTime } from '../json.ts';
 import { toManagedFields } from '../managed-fields.ts';
 import type { KubernetesObject } from '../object.ts';
 import { parseQuantity, toQuantity } from '../quantity.ts';
@@ -65,42 +65,12 @@ const autoscaler = (shop: Shop): KubernetesObject => {
   );
 };
 
-const isReady = (pod: KubernetesObject): boolean =>
-  objectsAt(pod, 'status', 'conditions').some((entry) => entry['type'] === 'Ready' && entry['status'] === 'True');
-
-/** What the disruption controller finds for a budget among the pods. */
-export const budgetStatus = (budget: KubernetesObject, pods: readonly KubernetesObject[], changedAt: number): JsonObject => {
-  const selector = toLabelSelector(at(budget, 'spec', 'selector'));
-  const chosen = pods.filter((pod) => pod.metadata.namespace === budget.metadata.namespace && selector.matches(pod.metadata.labels ?? {}));
-  const healthy = chosen.filter(isReady).length;
-  const desired = numberAt(budget, 'spec', 'minAvailable');
-  const allowed = Math.max(0, healthy - desired);
-  const reason = allowed > 0 ? 'SufficientPods' : 'InsufficientPods';
-  return {
-    observedGeneration: 1,
-    disruptionsAllowed: allowed,
-    currentHealthy: healthy,
-    desiredHealthy: desired,
-    expectedPods: chosen.length,
-    conditions: [
-      {
-        type: 'DisruptionAllowed',
-        status: allowed > 0 ? 'True' : 'False',
-        observedGeneration: 1,
-        lastTransitionTime: toTime(changedAt),
-        reason,
-        message: '',
-      },
-    ],
-  };
-};
-
 export const withBudgetStatus = (shop: Shop, budget: KubernetesObject, pods: readonly KubernetesObject[]): KubernetesObject => {
   const changedAt =
     budget.metadata.name === 'payment'
       ? shop.before(STORY.firstOutOfMemory)
       : (timeAt(budget, 'metadata', 'creationTimestamp') ?? 0) + MINUTE;
-  const status = budgetStatus(budget, pods, changedAt);
+  const status = budgetStatus(budget, { pods, expected: 0, now: changedAt });
   const fields = toManagedFields(
     { status },
     {

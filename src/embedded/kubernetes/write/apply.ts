@@ -113,12 +113,6 @@ const withoutNulls = (value: Json, config: Json | undefined, isMapOfTexts = fals
   return kept;
 };
 
-const refuseUnnamed = ({ info }: ResourceContext, { metadata }: KubernetesObject): void => {
-  if (metadata.name === '') {
-    throw badRequest(`the name of the object (${info.name} based on URL) was undeterminable: name must be provided`);
-  }
-};
-
 const refuseCreation = ({ server, user, info }: ResourceContext): void => {
   const { group, resource, subresource, namespace, name, path } = info;
   const attributes: Attributes = { user, verb: 'create', isResource: true, group, resource, subresource, namespace, name, path };
@@ -164,7 +158,6 @@ export const applyObject: ResourceHandler = async (context) => {
   judge();
   const isBuiltIn = resource.custom === undefined;
   const { object: given } = toTypedObject(context, isBuiltIn ? withoutNulls(object, config) : object);
-  refuseUnnamed(context, given);
   if (previous !== undefined) {
     return answerObject(
       context,

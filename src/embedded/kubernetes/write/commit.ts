@@ -63,7 +63,10 @@ export const commit = (
   }
   const owned = settled(withEntries(object, entries), previous);
   if (isDry) return { ...owned, metadata: { ...owned.metadata, resourceVersion: previous.metadata.resourceVersion ?? '' } };
-  if (isFinished(owned)) return server.store.remove(resource.storage, owned.metadata.namespace ?? '', owned.metadata.name) ?? owned;
+  if (isFinished(owned)) {
+    server.store.remove(resource.storage, owned.metadata.namespace ?? '', owned.metadata.name);
+    return { ...owned, metadata: { ...owned.metadata, resourceVersion: previous.metadata.resourceVersion ?? '' } };
+  }
   return server.store.put(resource.storage, owned);
 };
 

@@ -7,10 +7,10 @@ import { listPage } from '../list.ts';
 import type { KubernetesObject } from '../object.ts';
 import { findObject, toEncodeContext } from '../read.ts';
 import { respond, respondText } from '../respond.ts';
-import { invalid, StatusError } from '../status.ts';
+import { badRequest, invalid, StatusError } from '../status.ts';
 import { answerObject, isDryRun } from './commit.ts';
 
-interface DeleteOptions {
+export interface DeleteOptions {
   readonly isDry: boolean;
   readonly propagation: string;
   readonly gracePeriod: number | undefined;
@@ -20,27 +20,72 @@ interface DeleteOptions {
 
 const POLICIES = ['', 'Foreground', 'Background', 'Orphan'];
 
-const parseOptions = async ({ request, info }: ResourceContext): Promise<DeleteOptions> => {
-  const body = await readOptions(request);
-  const { query } = info;
-  const given = listAt(body, 'dryRun').filter((value) => typeof value === 'string');
-  const propagation = textAt(body, 'propagationPolicy') || (query.get('propagationPolicy') ?? '');
+const fault = (field: string, reason: string, message: string): Error =>
+  invalid('meta.k8s.io', 'DeleteOptions', '', [{ reason, message, field }]);
+
+/** The options of the query, as a body would have them. */
+const ofQuery = (query: URLSearchParams): JsonObject => {
+  const period = query.get('gracePeriodSeconds');
+  const isOrphaning = query.get('orphanDependents');
+  return {
+    dryRun: query.getAll('dryRun'),
+    propagationPolicy: query.get('propagationPolicy') ?? '',
+    ...(period === null ? {} : { gracePeriodSeconds: Number(period) }),
+    ...(isOrphaning === null ? {} : { orphanDependents: isOrphaning !== 'false' && isOrphaning !== '0' }),
+  };
+};
+
+/** A body must be of the one kind that a deletion takes. */
+const refuseOtherKind = (body: JsonObject): void => {
+  const [kind, apiVersion] = [textAt(body, 'kind'), textAt(body, 'apiVersion')];
+  if (kind === '' || kind === 'DeleteOptions') return;
+  throw badRequest(
+    `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
+  );
+};
+
+/** The old way to say Orphan or Background. */
+const policyOf = (options: JsonObject): string => {
+  const propagation = textAt(options, 'propagationPolicy');
+  const isOrphaning = options['orphanDependents'];
+  if (isOrphaning !== undefined && propagation !== '') {
+    const message = `Invalid value: ${JSON.stringify(propagation)}: orphanDependents and deletionPropagation cannot be both set`;
+    throw fault('propagationPolicy', 'FieldValueInvalid', message);
+  }
   if (!POLICIES.includes(propagation)) {
     const message = `Unsupported value: "${propagation}": supported values: "Foreground", "Background", "Orphan", "nil"`;
-    throw invalid('meta.k8s.io', 'DeleteOptions', '', [{ reason: 'FieldValueNotSupported', message, field: 'propagationPolicy' }]);
+    throw fault('propagationPolicy', 'FieldValueNotSupported', message);
   }
-  const period = at(body, 'gracePeriodSeconds') ?? (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
+  if (typeof isOrphaning !== 'boolean') return propagation;
+  return isOrphaning ? 'Orphan' : 'Background';
+};
+
+/** The options of a body; those of the query count only when there is none. */
+const parseOptions = async ({ request, info }: ResourceContext): Promise<DeleteOptions> => {
+  const body = await readOptions(request);
+  if (body !== undefined) refuseOtherKind(body);
+  return toDeleteOptions(body ?? ofQuery(info.query));
+};
+
+export const toDeleteOptions = (options: JsonObject): DeleteOptions => {
+  const given = listAt(options, 'dryRun').filter((value) => typeof value === 'string');
+  const period = at(options, 'gracePeriodSeconds');
   return {
-    isDry: isDryRun(given.length > 0 ? given : query.getAll('dryRun'), 'DeleteOptions'),
-    propagation,
-    gracePeriod: typeof period === 'number' ? period : undefined,
-    uid: textAt(body, 'preconditions', 'uid'),
-    resourceVersion: textAt(body, 'preconditions', 'resourceVersion'),
+    propagation: policyOf(options),
+    isDry: isDryRun(given, 'DeleteOptions'),
+    // As little as there is.
+    gracePeriod: typeof period === 'number' ? (period < 0 ? 1 : period) : undefined,
+    uid: textAt(options, 'preconditions', 'uid'),
+    resourceVersion: textAt(options, 'preconditions', 'resourceVersion'),
   };
 };
 
 /** 409 in the server's words, which name the kind where other errors name the resource. */
-const refuseOther = ({ resource }: ResourceContext, { metadata }: KubernetesObject, { uid, resourceVersion }: DeleteOptions): void => {
+export const refuseOther = (
+  { resource }: ResourceContext,
+  { metadata }: KubernetesObject,
+  { uid, resourceVersion }: DeleteOptions,
+): void => {
   const fail = (what: string, wanted: string, found: string | undefined): StatusError =>
     new StatusError(
       409,
@@ -55,18 +100,22 @@ const refuseOther = ({ resource }: ResourceContext, { metadata }: KubernetesObje
 
 const PROPAGATION_FINALIZERS: Readonly<Record<string, string>> = { Foreground: 'foregroundDeletion', Orphan: 'orphan' };
 
-/** Finalizers keep an object until somebody removes them; the way of propagation adds one of its own for the collector to remove. */
+/** Finalizers keep an object until somebody removes them. The way of propagation adds one for the collector, in place of that of another way. */
 const finalizersOf = ({ metadata }: KubernetesObject, { propagation }: DeleteOptions): string[] => {
-  const own = PROPAGATION_FINALIZERS[propagation];
   const present = metadata.finalizers ?? [];
-  return own === undefined || present.includes(own) ? [...present] : [...present, own];
+  if (propagation === '') return [...present];
+  const own = PROPAGATION_FINALIZERS[propagation];
+  const others = present.filter((name) => !Object.values(PROPAGATION_FINALIZERS).includes(name));
+  return own === undefined ? others : [...others, own];
 };
 
-/** How long a pod on a node has for its end; other kinds end at once. */
-const gracePeriodOf = ({ resource }: ResourceContext, object: KubernetesObject, { gracePeriod }: DeleteOptions): number => {
-  if (resource.storage !== 'pods' || textAt(object, 'spec', 'nodeName') === '') return 0;
-  if (['Succeeded', 'Failed'].includes(textAt(object, 'status', 'phase'))) return 0;
-  const own = at(object, 'spec', 'terminationGracePeriodSeconds');
+/** How long a pod on a node has for its end; other kinds end at once. A shorter time than before counts, a longer one does not. */
+const gracePeriodOf = ({ resource }: ResourceContext, { metadata, ...pod }: KubernetesObject, { gracePeriod }: DeleteOptions): number => {
+  if (resource.storage !== 'pods' || textAt(pod, 'spec', 'nodeName') === '') return 0;
+  if (['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase'))) return 0;
+  const before = metadata.deletionGracePeriodSeconds;
+  if (before !== undefined) return Math.min(before, gracePeriod ?? before);
+  const own = at(pod, 'spec', 'terminationGracePeriodSeconds');
   return gracePeriod ?? (typeof own === 'number' ? own : 30);
 };
 
@@ -79,30 +128,36 @@ interface Deletion {
   readonly isGone: boolean;
 }
 
-const deleteOne = (context: ResourceContext, object: KubernetesObject, options: DeleteOptions): Deletion => {
+/** The object with the marks of its end. */
+const marked = (context: ResourceContext, object: KubernetesObject, period: number, finalizers: readonly string[]): KubernetesObject => {
   const { server, resource } = context;
-  const { name, namespace = '' } = object.metadata;
+  const { finalizers: _finalizers, ...before } = object.metadata;
+  const isNew = before.deletionTimestamp === undefined;
+  const isSame = !isNew && before.deletionGracePeriodSeconds === period;
+  const metadata = {
+    ...before,
+    name: object.metadata.name,
+    ...(before.generation === undefined || !isNew ? {} : { generation: before.generation + 1 }),
+    ...(isSame ? {} : { deletionTimestamp: toTime(server.clock() + period * 1000), deletionGracePeriodSeconds: period }),
+    ...(finalizers.length === 0 ? {} : { finalizers: [...finalizers] }),
+  };
+  return { ...object, metadata, ...(resource.storage === 'namespaces' ? { status: { phase: 'Terminating' } } : {}) };
+};
+
+export const deleteOne = (context: ResourceContext, object: KubernetesObject, options: DeleteOptions): Deletion => {
+  const { server, resource } = context;
   const finalizers = finalizersOf(object, options);
   const period = gracePeriodOf(context, object, options);
-  if (!isHeld(context, finalizers) && period === 0) {
-    if (options.isDry) return { object, isGone: true };
-    const removed = server.store.remove(resource.storage, namespace, name) ?? object;
-    // A pod that was ending already is shown as one that has no time left.
-    const wasEnding = removed.metadata.deletionGracePeriodSeconds !== undefined;
-    return { object: wasEnding ? { ...removed, metadata: { ...removed.metadata, deletionGracePeriodSeconds: 0 } } : removed, isGone: true };
+  const ending = marked(context, object, period, finalizers);
+  if (isHeld(context, finalizers) || period > 0) {
+    return { object: options.isDry ? ending : server.store.put(resource.storage, ending), isGone: false };
   }
-  const deletionTimestamp = object.metadata.deletionTimestamp ?? toTime(server.clock() + period * 1000);
-  const metadata = {
-    ...object.metadata,
-    ...(object.metadata.generation === undefined || object.metadata.deletionTimestamp !== undefined
-      ? {}
-      : { generation: object.metadata.generation + 1 }),
-    deletionTimestamp,
-    deletionGracePeriodSeconds: period,
-    ...(finalizers.length === 0 ? {} : { finalizers }),
-  };
-  const marked = { ...object, metadata, ...(resource.storage === 'namespaces' ? { status: { phase: 'Terminating' } } : {}) };
-  return { object: options.isDry ? marked : server.store.put(resource.storage, marked), isGone: false };
+  const { name, namespace = '' } = object.metadata;
+  const removed = options.isDry ? undefined : server.store.remove(resource.storage, namespace, name);
+  // Only pods are shown as they end; all else is shown as it was.
+  const shown = resource.storage === 'pods' ? ending : object;
+  const resourceVersion = removed?.metadata.resourceVersion ?? object.metadata.resourceVersion ?? '';
+  return { object: { ...shown, metadata: { ...shown.metadata, resourceVersion } }, isGone: true };
 };
 
 /** Kinds that answer the deleted object itself, where others answer a Status. */
@@ -150,6 +205,7 @@ export const deleteCollection: ResourceHandler = async (context) => {
     namespace: resource.namespaced ? info.namespace : '',
     query: info.query,
   });
-  const deleted = objects.map((object) => deleteOne(context, object, options).object);
-  return respondText(request, encodeList(deleted, metadata, toEncodeContext(context)), { representation });
+  for (const object of objects) deleteOne(context, object, options);
+  // The answer shows them as they were.
+  return respondText(request, encodeList(objects, metadata, toEncodeContext(context)), { representation });
 };

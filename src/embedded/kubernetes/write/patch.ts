@@ -14,14 +14,13 @@ export const parsePatch = (text: string, mediaType: string): Json => {
   try {
     patch = parseJson(text);
   } catch {
-    throw badRequest(
-      mediaType === JSON_PATCH
-        ? `error decoding patch: invalid character '${text.charAt(0)}' looking for beginning of value`
-        : 'invalid JSON patch',
-    );
+    throw badRequest('invalid JSON patch');
   }
-  if (mediaType !== JSON_PATCH && !isObject(patch))
-    throw badRequest('error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}');
+  if (mediaType !== JSON_PATCH && !isObject(patch)) {
+    const found = Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch;
+    const why = `json: cannot unmarshal ${found} into Go value of type map[string]interface {}`;
+    throw badRequest(mediaType === STRATEGIC ? why : `error decoding patch: ${why}`);
+  }
   return patch;
 };
 

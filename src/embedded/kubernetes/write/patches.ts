@@ -145,7 +145,11 @@ const mergeField = (
   const { key, isMerged } = mergeKeyOf(schema, name);
   const current = Array.isArray(target) ? target : [];
   if (!isMerged) return patch;
-  if (key === '') return [...current, ...patch.filter((item) => !current.some((known) => isEqual(known, item)))];
+  refuseOrder(patch, order, key);
+  if (key === '') {
+    const merged = [...current, ...patch.filter((item) => !current.some((known) => isEqual(known, item)))];
+    return order === undefined ? merged : ordered(merged, patch, current, order, key);
+  }
   const items = field['items'];
   return ordered(mergeList(current, patch, isObject(items) ? resolve(items) : {}, key), patch, current, order, key);
 };
@@ -168,6 +172,21 @@ const mergeList = (target: readonly Json[], patch: readonly Json[], schema: Json
   return result;
 };
 
+/** 500 when the items of a patch do not stand in the order that it sends along. */
+const refuseOrder = (patch: readonly Json[], order: Json | undefined, key: string): void => {
+  if (!Array.isArray(order)) return;
+  const told = order.map((item) => JSON.stringify(isObject(item) ? item[key] : item));
+  const kept = patch.filter((item) => !isObject(item) || item['$patch'] === undefined);
+  let place = -1;
+  for (const item of kept) {
+    place = told.indexOf(JSON.stringify(isObject(item) ? item[key] : item), place + 1);
+    if (place !== -1) continue;
+    const print = (list: readonly Json[]): string =>
+      `[${list.map((entry) => (isObject(entry) ? toGoMap(entry) : String(entry))).join(' ')}]`;
+    throw new StatusError(500, '', `The order in patch list:\n${print(kept)}\n doesn't match $setElementOrder list:\n${print(order)}\n`);
+  }
+};
+
 /** A map as Go prints it. */
 const toGoMap = (value: JsonObject): string =>
   `map[${Object.keys(value)
@@ -181,7 +200,7 @@ const objectOf = (value: Json | undefined): JsonObject => (isObject(value) ? val
 const ordered = (list: readonly Json[], patch: readonly Json[], current: readonly Json[], order: Json | undefined, key: string): Json[] => {
   const wanted = Array.isArray(order) ? order : patch;
   const placeIn = (places: readonly Json[], item: Json): number =>
-    places.findIndex((entry) => isObject(entry) && isObject(item) && isEqual(entry[key], item[key]));
+    places.findIndex((entry) => (isObject(entry) && isObject(item) ? isEqual(entry[key], item[key]) : isEqual(entry, item)));
   const patched = list
     .filter((item) => placeIn(wanted, item) !== -1)
     .toSorted((left, right) => placeIn(wanted, left) - placeIn(wanted, right));

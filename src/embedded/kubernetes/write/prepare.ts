@@ -135,7 +135,7 @@ export const toCreated = (context: ResourceContext, given: KubernetesObject): Cr
   const complete = completed(resource, { ...source, metadata });
   const object = withoutEmptyMaps(completed(resource, admit(context, complete)));
   const status = firstStatus(object, resource);
-  return { object: status === undefined ? object : { ...object, status }, written: toWritten(resource, complete, given) };
+  return { object: status === undefined ? object : { ...object, status }, written: toWritten(resource, withoutEmptyMaps(complete), given) };
 };
 
 /** Go leaves empty maps out. */

@@ -13,6 +13,7 @@ export const refuseForeignPlace = (
   previous: KubernetesObject | undefined,
 ): void => {
   const { name, namespace, uid } = given.metadata;
+  if (name === '') throw badRequest(`the name of the object (${info.name} based on URL) was undeterminable: name must be provided`);
   if (name !== info.name) throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`);
   if (resource.namespaced && namespace !== undefined && namespace !== '' && namespace !== info.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');

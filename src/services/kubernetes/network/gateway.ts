@@ -76,9 +76,9 @@ const judgeGateway = async (
 export const routeBackends = (route: KubeObject): readonly (Backend & { readonly namespace: string })[] => {
   const own = namespaceOf(route) ?? '';
   const [host = '*'] = textsAt(route, 'spec', 'hostnames');
-  return listAt(route, 'spec', 'rules').flatMap((rule) => {
+  return listAt(route, 'spec', 'rules').flatMap((rule, at) => {
     const paths = listAt(rule, 'matches').map((match) => `${host}${textAt(match, 'path', 'value') ?? '/'}`);
-    return listAt(rule, 'backendRefs').map((backend) => {
+    return listAt(rule, 'backendRefs').map((backend, index) => {
       const isService = (textAt(backend, 'kind') ?? 'Service') === 'Service';
       const port = numberAt(backend, 'port');
       return {
@@ -86,6 +86,7 @@ export const routeBackends = (route: KubeObject): readonly (Backend & { readonly
         service: isService ? textAt(backend, 'name') : undefined,
         port: port === undefined ? undefined : String(port),
         namespace: textAt(backend, 'namespace') ?? own,
+        field: `spec.rules[${at}].backendRefs[${index}]`,
       };
     });
   });

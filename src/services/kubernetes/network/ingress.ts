@@ -109,23 +109,26 @@ export interface Backend {
   readonly routes: readonly string[];
   readonly service: string | undefined;
   readonly port: string | undefined;
+  /** Of the first of them: `spec.rules[0].http.paths[0].backend`. */
+  readonly field: string;
 }
 
-const toBackend = (route: string, backend: Fields): Backend => {
+const toBackend = (route: string, backend: Fields, field: string): Backend => {
   const port = valueAt(backend, 'service', 'port', 'name') ?? numberAt(backend, 'service', 'port', 'number');
-  return { routes: [route], service: textAt(backend, 'service', 'name'), port: port === undefined ? undefined : String(port) };
+  return { routes: [route], service: textAt(backend, 'service', 'name'), port: port === undefined ? undefined : String(port), field };
 };
 
 /** Distinct backends with the routes that lead to them. */
 export const backendsOf = (ingress: KubeObject): readonly Backend[] => {
   const fallback = valueAt(ingress, 'spec', 'defaultBackend');
   const all = [
-    ...listAt(ingress, 'spec', 'rules').flatMap((rule) =>
-      listAt(rule, 'http', 'paths').map((path) =>
-        toBackend(`${textAt(rule, 'host') ?? '*'}${textAt(path, 'path') ?? '/'}`, path['backend'] as Fields),
-      ),
+    ...listAt(ingress, 'spec', 'rules').flatMap((rule, at) =>
+      listAt(rule, 'http', 'paths').map((path, index) => {
+        const route = `${textAt(rule, 'host') ?? '*'}${textAt(path, 'path') ?? '/'}`;
+        return toBackend(route, path['backend'] as Fields, `spec.rules[${at}].http.paths[${index}].backend`);
+      }),
     ),
-    ...(fallback === undefined ? [] : [toBackend('everything else', fallback as Fields)]),
+    ...(fallback === undefined ? [] : [toBackend('everything else', fallback as Fields, 'spec.defaultBackend')]),
   ];
   const groups = new Map<string, Backend>();
   for (const backend of all) {

@@ -1,6 +1,7 @@
 // Admission webhooks and aggregated APIs without a backend: the first refuse every matching write, the second break clients.
 
 import { conditionOf, fieldsAt, type KubeObject, listAt, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { placeIn } from './place.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, type Ref, someOf, toRef } from './problem.ts';
 import { isReadyEndpoint } from './services.ts';
@@ -43,6 +44,7 @@ const judge = (cluster: Snapshot, configuration: KubeObject): readonly Problem[]
         ref,
         reason: fault.endsWith('exist') ? 'WebhookServiceMissing' : 'WebhookNotReady',
         detail: `webhook ${nameOf({ metadata: webhook })}: ${fault}; failurePolicy ${refuses ? 'Fail: writes of' : 'Ignore: it is passed over for'} ${ruleWords(webhook)}${refuses ? ' are refused' : ''}`,
+        at: placeIn(configuration, `webhooks[?name=${textAt(webhook, 'name')}].clientConfig.service.name`),
         because: [service],
         next: lookAt(ref, 'describe'),
       },
@@ -66,6 +68,7 @@ const judgeApi = (api: KubeObject): readonly Problem[] => {
       reason: available.reason ?? 'ApiUnavailable',
       since: available.changedAt,
       detail: `the API ${nameOf(api)} does not answer: ${available.message ?? ''}`,
+      at: placeIn(api, 'status.conditions[?type=Available].status'),
       because: [service],
       next: lookAt(ref, 'describe'),
     },

@@ -1,6 +1,7 @@
 // Autoscalers that cannot scale, have nothing to scale, or want more than they may have.
 
 import { type Condition, conditionOf, type KubeObject, namespaceOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { placeIn } from './place.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, type Ref, toRef } from './problem.ts';
 import type { Plural, Snapshot } from './snapshot.ts';
@@ -28,7 +29,13 @@ const toScalingProblem = (autoscaler: KubeObject, bad: Condition): Problem => {
   const ref = toRef(autoscaler);
   const target = targetOf(autoscaler);
   const message = bad.message ?? '';
-  const common = { severity: 'warning' as const, reason: bad.reason ?? bad.type, since: bad.changedAt, next: lookAt(ref, 'describe') };
+  const common = {
+    severity: 'warning' as const,
+    reason: bad.reason ?? bad.type,
+    since: bad.changedAt,
+    at: placeIn(autoscaler, `status.conditions[?type=${bad.type}].reason`),
+    next: lookAt(ref, 'describe'),
+  };
   if (METRICS_API.test(message)) {
     const detail = `autoscalers have no numbers: ${message.slice(message.search(METRICS_API))}`;
     return { ...common, ref: { kind: 'apiservice', name: 'v1beta1.metrics.k8s.io' }, detail, involves: [ref, target], isSymptom: true };
@@ -42,7 +49,15 @@ const judge = (cluster: Snapshot, autoscaler: KubeObject): readonly Problem[] =>
   const target = targetOf(autoscaler);
   const common = { ref, involves: [target], next: lookAt(ref, 'describe') };
   if (isTargetMissing(cluster, autoscaler))
-    return [{ ...common, severity: 'warning', reason: 'TargetMissing', detail: `${target.kind}/${target.name} does not exist` }];
+    return [
+      {
+        ...common,
+        severity: 'warning',
+        reason: 'TargetMissing',
+        detail: `${target.kind}/${target.name} does not exist`,
+        at: placeIn(autoscaler, 'spec.scaleTargetRef.name'),
+      },
+    ];
   const able = conditionOf(autoscaler, 'AbleToScale');
   const active = conditionOf(autoscaler, 'ScalingActive');
   const bad = [able, active].find((condition) => condition?.status === 'False' && condition.reason !== 'ScalingDisabled');
@@ -58,6 +73,7 @@ const judge = (cluster: Snapshot, autoscaler: KubeObject): readonly Problem[] =>
           reason: 'AtMaximum',
           since: limited.changedAt,
           detail: `${target.kind}/${target.name} is at its maximum of ${most} replicas and wants more`,
+          at: placeIn(autoscaler, 'spec.maxReplicas'),
         },
       ]
     : [];

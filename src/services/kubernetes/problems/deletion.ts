@@ -1,8 +1,19 @@
 // Objects that should be gone: deletion asked for, and something holds them.
 
 import { humanDuration } from '../../../upstream/kubernetes/duration.ts';
-import { conditionsOf, type KubeObject, kindOf, metadataOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
-import { lookAt } from './pods.ts';
+import {
+  conditionsOf,
+  type KubeObject,
+  kindOf,
+  listAt,
+  metadataOf,
+  nameOf,
+  namespaceOf,
+  numberAt,
+  textAt,
+} from '../../../upstream/kubernetes/objects.ts';
+import { placeIn } from './place.ts';
+import { activePods, lookAt } from './pods.ts';
 import { type Check, type Problem, someOf, toRef } from './problem.ts';
 import { isFinished, type Plural, type Snapshot } from './snapshot.ts';
 
@@ -29,7 +40,23 @@ const namespaceReasons = (namespace: KubeObject): readonly string[] =>
     .map(({ message }) => message)
     .filter((message) => message !== undefined);
 
-const judge = (object: KubeObject, now: number): readonly Problem[] => {
+/** A claim stays for as long as a pod uses it. */
+const usersOf = (cluster: Snapshot, claim: KubeObject): readonly string[] =>
+  activePods(cluster)
+    .filter((pod) => namespaceOf(pod) === namespaceOf(claim))
+    .filter((pod) =>
+      listAt(pod, 'spec', 'volumes').some((volume) => textAt(volume, 'persistentVolumeClaim', 'claimName') === nameOf(claim)),
+    )
+    .map(nameOf);
+
+const describeFinalizers = (cluster: Snapshot, object: KubeObject, finalizers: readonly string[]): string => {
+  const users = finalizers.includes('kubernetes.io/pvc-protection') ? usersOf(cluster, object) : [];
+  const uses =
+    users.length === 0 ? '' : ` (${users.length === 1 ? 'pod' : 'pods'} ${someOf(users)} ${users.length === 1 ? 'uses' : 'use'} it)`;
+  return `finalizers ${someOf(finalizers)}${uses}`;
+};
+
+const judge = (cluster: Snapshot, object: KubeObject, now: number): readonly Problem[] => {
   const { deletedAt, finalizers } = metadataOf(object);
   // The time of deletion of a pod lies ahead by its grace period: it is when it should be gone.
   if (deletedAt === undefined || now - deletedAt < PATIENCE_MS) return [];
@@ -38,7 +65,7 @@ const judge = (object: KubeObject, now: number): readonly Problem[] => {
   const node = textAt(object, 'spec', 'nodeName');
   const held =
     finalizers.length > 0
-      ? `finalizers ${someOf(finalizers)}`
+      ? describeFinalizers(cluster, object, finalizers)
       : kind === 'Pod' && !isFinished(object)
         ? `the kubelet of ${node ?? 'no node'} has not confirmed its end (grace period ${numberAt(object, 'metadata', 'deletionGracePeriodSeconds') ?? 30}s)`
         : 'nothing that its metadata shows';
@@ -49,6 +76,10 @@ const judge = (object: KubeObject, now: number): readonly Problem[] => {
       reason: 'TerminatingForLong',
       since: deletedAt,
       detail: `being deleted for ${humanDuration(now - deletedAt)}, held by ${kind === 'Namespace' ? 'what is left in it' : held}`,
+      at: placeIn(
+        object,
+        finalizers.length > 0 ? 'metadata.finalizers' : kind === 'Namespace' ? 'status.phase' : 'metadata.deletionTimestamp',
+      ),
       evidence: kind === 'Namespace' ? namespaceReasons(object) : [],
       because: [
         ...(node === undefined ? [] : [{ kind: 'node', name: node }]),
@@ -60,4 +91,4 @@ const judge = (object: KubeObject, now: number): readonly Problem[] => {
 };
 
 export const checkDeletions: Check = (cluster: Snapshot, now) =>
-  DELETABLE.flatMap((plural) => cluster.list(plural)).flatMap((object) => judge(object, now));
+  DELETABLE.flatMap((plural) => cluster.list(plural)).flatMap((object) => judge(cluster, object, now));

@@ -2,6 +2,7 @@
 
 import { matchesSelector } from '../../../upstream/kubernetes/label-selector.ts';
 import { conditionOf, type KubeObject, mapAt, namespaceOf, numberAt, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
+import { placeIn } from './place.ts';
 import { activePods, isPodReady, lookAt, podRef } from './pods.ts';
 import { type Check, type Problem, toRef } from './problem.ts';
 
@@ -38,10 +39,19 @@ const judge = (
         reason: 'SyncFailed',
         since: failure.changedAt,
         detail: failure.message ?? 'its pods cannot be counted',
+        at: placeIn(budget, 'status.conditions[?type=DisruptionAllowed].reason'),
       },
     ];
   if (isRead && pods.length === 0 && (numberAt(budget, 'status', 'expectedPods') ?? 0) === 0)
-    return [{ ...common, severity: 'info', reason: 'SelectorMatchesNothing', detail: 'its selector matches no pod: it protects nothing' }];
+    return [
+      {
+        ...common,
+        severity: 'info',
+        reason: 'SelectorMatchesNothing',
+        detail: 'its selector matches no pod: it protects nothing',
+        at: placeIn(budget, 'spec.selector.matchLabels'),
+      },
+    ];
   if ((numberAt(budget, 'status', 'disruptionsAllowed') ?? 0) > 0 || pods.length === 0) return [];
   const sick = pods.filter((pod) => !isPodReady(pod));
   if (sick.length > 0) {
@@ -52,6 +62,7 @@ const judge = (
         severity: 'warning',
         reason: 'NoDisruptionAllowed',
         detail: `allows no eviction (${budgetWords(budget)}) while ${sick.length} of ${pods.length} pods are not ready: drains will wait`,
+        at: placeIn(budget, 'status.disruptionsAllowed'),
         evidence: policy === 'AlwaysAllow' ? ['unready pods may be evicted all the same (unhealthyPodEvictionPolicy)'] : [],
         involves: sick.map(podRef),
         isSymptom: true,
@@ -66,6 +77,7 @@ const judge = (
           severity: 'info',
           reason: 'NeverAllowsDisruption',
           detail: `${budgetWords(budget)} with ${pods.length} pods allows no eviction even when all are ready: drains of their nodes never end`,
+          at: placeIn(budget, valueAt(budget, 'spec', 'minAvailable') === undefined ? 'spec.maxUnavailable' : 'spec.minAvailable'),
         },
       ]
     : [];

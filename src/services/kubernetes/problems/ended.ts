@@ -1,7 +1,8 @@
 // Pods that ended and were not meant to: those without an owner, and those that a node threw out.
 
 import { type KubeObject, metadataOf, nameOf, ownersOf, textAt } from '../../../upstream/kubernetes/objects.ts';
-import { agoText, containersOf, lastEnd, logsOf, lookAt, podRef } from './pods.ts';
+import { placeIn } from './place.ts';
+import { agoText, containersOf, lastEnd, logsOf, lookAt, podRef, statusField } from './pods.ts';
 import { type Check, countOf, groupBy, latestOf, type Problem, refKey } from './problem.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';
 
@@ -26,6 +27,7 @@ const toLonely = (pod: KubeObject, now: number): Problem => {
     reason: textAt(pod, 'status', 'reason') ?? 'PodFailed',
     since: endedAt(pod),
     detail: `the pod has failed, and no controller starts it again: ${why}`,
+    at: placeIn(pod, failed === undefined ? 'status.reason' : statusField(failed, 'state.terminated.exitCode')),
     next: failed === undefined ? lookAt(ref, 'describe') : logsOf(pod, failed.name, false),
   };
 };
@@ -44,6 +46,7 @@ const toThrownOut = (pods: readonly KubeObject[], cluster: Snapshot): readonly P
       reason,
       since: endedAt(first),
       detail: `${countOf(pods.length, 'pod')} ended as ${reason}, last ${nameOf(first)} on ${textAt(first, 'spec', 'nodeName') ?? 'no node'}${message === undefined ? '' : `: ${message}`}`,
+      at: placeIn(first, 'status.reason'),
       involves: pods.map(podRef),
       isSymptom: true,
       next: lookAt(podRef(first), 'describe'),

@@ -5,12 +5,15 @@ import { checkAutoscalers } from './autoscaling.ts';
 import { checkCertificates } from './certificates.ts';
 import { checkContainers } from './containers.ts';
 import { checkDeletions, DELETABLE } from './deletion.ts';
+import { checkDeprecated, DEPRECATABLE } from './deprecated.ts';
 import { checkBudgets } from './disruption.ts';
 import { checkEndedPods } from './ended.ts';
+import { checkGateways } from './gateways.ts';
 import { checkImages } from './images.ts';
 import { checkIngresses } from './ingresses.ts';
 import { checkJobs } from './jobs.ts';
 import { checkNodes } from './nodes.ts';
+import { checkOrphans } from './orphans.ts';
 import { checkProbes } from './probes.ts';
 import type { Check } from './problem.ts';
 import { checkQuotas } from './quota.ts';
@@ -82,6 +85,13 @@ export const FAMILIES: readonly Family[] = [
     about: ['ingresses', 'ingressclasses'],
   },
   {
+    name: 'gateways',
+    check: checkGateways,
+    needs: ['httproutes'],
+    uses: ['gateways', 'services'],
+    about: ['gateways', 'httproutes'],
+  },
+  {
     name: 'volumes',
     check: checkVolumes,
     needs: ['persistentvolumeclaims'],
@@ -109,9 +119,17 @@ export const FAMILIES: readonly Family[] = [
     name: 'admission and aggregated APIs',
     check: checkAdmission,
     needs: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],
-    uses: ['apiservices', 'services', 'endpointslices'],
+    uses: ['apiservices', 'services', 'endpointslices', 'pods'],
     about: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations', 'apiservices'],
     isClusterWide: true,
   },
+  {
+    name: 'orphans',
+    check: checkOrphans,
+    needs: ['replicasets', 'pods'],
+    uses: ['persistentvolumes'],
+    about: ['persistentvolumes', 'replicasets', 'pods'],
+  },
+  { name: 'deprecated APIs', check: checkDeprecated, needs: ['deployments'], uses: DEPRECATABLE, about: DEPRECATABLE },
   { name: 'certificates', check: checkCertificates, needs: ['secrets'], uses: ['ingresses'], about: ['secrets', 'ingresses'] },
 ];

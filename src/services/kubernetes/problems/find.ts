@@ -29,6 +29,15 @@ const isWanted = (family: Family, { namespace, about }: FindOptions): boolean =>
 
 const canRun = ({ needs }: Family, snapshot: Snapshot): boolean => needs.every((plural) => snapshot.isRead(plural));
 
+/** What an add-on would have, and this cluster has not, is neither checked nor missing. */
+const isServed =
+  ({ snapshot, unread }: Reading) =>
+  ({ needs }: Family): boolean =>
+    needs.every((plural) => snapshot.isRead(plural) || unread.some(({ kind }) => kind === plural));
+
+const runFamily = ({ name, check }: Family, snapshot: Snapshot, now: number): readonly Problem[] =>
+  check(snapshot, now).map((problem) => ({ ...problem, check: name }));
+
 export const findProblems = async (client: KubernetesClient, options: FindOptions, ctx: CallContext): Promise<Found> => {
   const wanted = FAMILIES.filter((family) => isWanted(family, options));
   const kinds = wanted.flatMap(({ needs, uses }) => [...needs, ...uses]);
@@ -38,11 +47,13 @@ export const findProblems = async (client: KubernetesClient, options: FindOption
     progress: (update) => ctx.progress(update),
   });
   const results = new Map(
-    FAMILIES.flatMap((family) => (canRun(family, reading.snapshot) ? [[family, family.check(reading.snapshot, ctx.now())] as const] : [])),
+    FAMILIES.flatMap((family) =>
+      canRun(family, reading.snapshot) ? [[family, runFamily(family, reading.snapshot, ctx.now())] as const] : [],
+    ),
   );
   return {
     reading,
-    families: wanted.map((family) => ({ family, problems: results.get(family) })),
+    families: wanted.filter(isServed(reading)).map((family) => ({ family, problems: results.get(family) })),
     joined: joinProblems([...results.values()].flat()),
   };
 };

@@ -1,7 +1,19 @@
 // Images that do not come: the runtime's own message says whether name, tag, login or network is wrong.
 
-import { metadataOf, textAt } from '../../../upstream/kubernetes/objects.ts';
-import { activePods, type Container, containersOf, lookAt, podRef, severityOf, shareOf, waitingMessage, waitingReason } from './pods.ts';
+import { type KubeObject, listAt, metadataOf, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { placeInTemplate } from './place.ts';
+import {
+  activePods,
+  type Container,
+  containersOf,
+  lookAt,
+  podRef,
+  severityOf,
+  shareOf,
+  specField,
+  waitingMessage,
+  waitingReason,
+} from './pods.ts';
 import { type Check, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
 import { describeRevision } from './revision.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -25,18 +37,30 @@ const pullMessage = (cluster: Snapshot, container: Container): string | undefine
   return failed[0]?.message ?? waitingMessage(container);
 };
 
+/** The kubelet goes on without a pull Secret that it cannot find, and the registry refuses: the Secret is the cause. */
+const missingSecret = (cluster: Snapshot, pod: KubeObject): { name: string; field: string } | undefined => {
+  const words = cluster.eventsAbout(podRef(pod)).find(({ reason }) => reason === 'FailedToRetrieveImagePullSecret')?.message ?? '';
+  const lost = /\(([^)]*)\)/.exec(words)?.[1]?.split(', ') ?? [];
+  const name = listAt(pod, 'spec', 'imagePullSecrets')
+    .map((secret) => textAt(secret, 'name') ?? '')
+    .find((one) => lost.includes(one));
+  return name === undefined ? undefined : { name, field: `imagePullSecrets[?name=${name}].name` };
+};
+
 const toProblem = (containers: readonly Container[], cluster: Snapshot, now: number): Problem => {
   const [first] = containers;
   if (first === undefined) throw new RangeError('A group has at least one member.');
   const ref = cluster.ownerOf(first.pod);
   const message = pullMessage(cluster, first);
   const revision = describeRevision(cluster, ref, first.name, now);
+  const secret = missingSecret(cluster, first.pod);
   return {
     severity: severityOf(cluster, ref),
     ref,
-    reason: waitingReason(first) ?? 'ImagePullBackOff',
+    reason: secret === undefined ? (waitingReason(first) ?? 'ImagePullBackOff') : 'PullSecretMissing',
     since: earliestOf(containers.map(({ pod }) => metadataOf(pod).createdAt)),
-    detail: `image ${textAt(first.spec, 'image') ?? '?'} of container ${first.name} cannot be pulled in ${shareOf(cluster, ref, containers.length)}`,
+    detail: `image ${textAt(first.spec, 'image') ?? '?'} of container ${first.name} cannot be pulled in ${shareOf(cluster, ref, containers.length)}${secret === undefined ? '' : `: there is no pull secret ${secret.name}`}`,
+    at: placeInTemplate(cluster, ref, first.pod, secret?.field ?? specField(first, 'image')),
     evidence: [...(message === undefined ? [] : [message]), ...(revision === undefined ? [] : [revision])],
     involves: containers.map(({ pod }) => podRef(pod)),
     next: lookAt(ref, ref.kind === 'deployment' ? 'rollout' : 'describe'),

@@ -3,16 +3,17 @@
 import { nearestNames } from '../../../kit/nearest.ts';
 import { type KubeObject, listAt, nameOf, namespaceOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { backendsOf, judgeClass } from '../network/ingress.ts';
+import { placeIn } from './place.ts';
 import { type Check, type Problem, someOf, toRef } from './problem.ts';
 import { checkNetworkCall } from './services.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';
 
-type Fault = Pick<Problem, 'severity' | 'reason' | 'detail'>;
+type Fault = Pick<Problem, 'severity' | 'reason' | 'detail' | 'at'>;
 
 const judgeBackends = (cluster: Snapshot, ingress: KubeObject): readonly Fault[] => {
   if (!cluster.isRead('services')) return [];
   const namespace = namespaceOf(ingress) ?? '';
-  return backendsOf(ingress).flatMap(({ service: name, port, routes }): readonly Fault[] => {
+  return backendsOf(ingress).flatMap(({ service: name, port, routes, field }): readonly Fault[] => {
     if (name === undefined) return [];
     const service = cluster.find('services', name, namespace);
     const way = someOf(routes, 2);
@@ -20,7 +21,8 @@ const judgeBackends = (cluster: Snapshot, ingress: KubeObject): readonly Fault[]
       const own = cluster.list('services').filter((one) => namespaceOf(one) === namespace);
       const [near] = nearestNames(name, own.map(nameOf), 1);
       const hint = near === undefined ? '' : `; near: ${near}`;
-      return [{ severity: 'critical', reason: 'BackendMissing', detail: `${way} leads to service ${name}, which does not exist${hint}` }];
+      const detail = `${way} leads to service ${name}, which does not exist${hint}`;
+      return [{ severity: 'critical', reason: 'BackendMissing', detail, at: placeIn(ingress, `${field}.service.name`) }];
     }
     const ports = listAt(service, 'spec', 'ports').flatMap((one) => [textAt(one, 'name'), String(numberAt(one, 'port'))]);
     return port === undefined || ports.includes(port)
@@ -30,6 +32,7 @@ const judgeBackends = (cluster: Snapshot, ingress: KubeObject): readonly Fault[]
             severity: 'critical',
             reason: 'BackendPortMissing',
             detail: `${way} leads to port ${port} of service ${name}, which has ${ports.filter(Boolean).join(', ')}`,
+            at: placeIn(ingress, `${field}.service.port.${/^\d+$/.test(port) ? 'number' : 'name'}`),
           },
         ];
   });
@@ -39,7 +42,7 @@ const judgeBackends = (cluster: Snapshot, ingress: KubeObject): readonly Fault[]
 const judgeSecrets = (cluster: Snapshot, ingress: KubeObject): readonly Fault[] => {
   if (!cluster.isRead('secrets')) return [];
   const namespace = namespaceOf(ingress) ?? '';
-  return listAt(ingress, 'spec', 'tls').flatMap((tls): readonly Fault[] => {
+  return listAt(ingress, 'spec', 'tls').flatMap((tls, index): readonly Fault[] => {
     const name = textAt(tls, 'secretName');
     return name === undefined || cluster.find('secrets', name, namespace) !== undefined
       ? []
@@ -48,6 +51,7 @@ const judgeSecrets = (cluster: Snapshot, ingress: KubeObject): readonly Fault[] 
             severity: 'warning',
             reason: 'TlsSecretMissing',
             detail: `there is no TLS secret ${name}: HTTPS gets the certificate of the controller, if any`,
+            at: placeIn(ingress, `spec.tls[${index}].secretName`),
           },
         ];
   });
@@ -57,7 +61,9 @@ const judge = (cluster: Snapshot, ingress: KubeObject): readonly Problem[] => {
   const ref = toRef(ingress);
   const ofClass = cluster.isRead('ingressclasses') ? judgeClass(ingress, cluster.list('ingressclasses')) : undefined;
   const faults: readonly Fault[] = [
-    ...(ofClass?.result === 'fail' ? [{ severity: 'critical' as const, reason: 'ClassMissing', detail: ofClass.detail }] : []),
+    ...(ofClass?.result === 'fail'
+      ? [{ severity: 'critical' as const, reason: 'ClassMissing', detail: ofClass.detail, at: placeIn(ingress, 'spec.ingressClassName') }]
+      : []),
     ...judgeBackends(cluster, ingress),
     ...judgeSecrets(cluster, ingress),
   ];

@@ -4,6 +4,7 @@ import {
   booleanAt,
   controllerOf,
   type KubeObject,
+  listAt,
   metadataOf,
   nameOf,
   namespaceOf,
@@ -11,8 +12,10 @@ import {
   timeAt,
 } from '../../../upstream/kubernetes/objects.ts';
 import { jobStatus } from '../../../upstream/kubernetes/status.ts';
+import { placeIn } from './place.ts';
 import { agoText, containersOf, lastEnd, lookAt, podRef } from './pods.ts';
 import { type Check, groupBy, type Problem, toRef } from './problem.ts';
+import { lastFire, zoneSlack } from './schedule.ts';
 import { isDeleted, type Snapshot } from './snapshot.ts';
 
 /** A Job of its own that failed longer ago is history. */
@@ -48,62 +51,86 @@ const failureOf = (cluster: Snapshot, job: KubeObject, now: number): Problem | u
     reason: reason ?? 'JobFailed',
     since: startOf(job),
     detail: `job ${nameOf(job)} failed${message === undefined ? '' : `: ${message}`}`,
+    at: placeIn(job, `status.conditions[?type=${status}].reason`),
     evidence: describeEnd(cluster, job, now),
     involves: [toRef(job), ...podsOfJob(cluster, job).map(podRef)],
     next: { tool: 'kubernetes_get_logs', arguments: { name: `job/${nameOf(job)}`, namespace: namespaceOf(job) } },
   };
 };
 
-const judgeCronJob = (cluster: Snapshot, cronJob: KubeObject, jobs: readonly KubeObject[], now: number): readonly Problem[] => {
+const NEVER = 'ScheduleNeverFires';
+/** A run starts within seconds of its time; whoever has a deadline for it is given twice as long. */
+const LATE_MS = 600_000;
+
+/** Is the last run that the schedule asks for still not there? The schedule itself is judged, not an event, which would soon be gone. */
+const judgeSchedule = (cronJob: KubeObject, now: number): readonly Problem[] => {
+  const schedule = textAt(cronJob, 'spec', 'schedule') ?? '';
+  const createdAt = metadataOf(cronJob).createdAt ?? now;
+  const lastAt = timeAt(cronJob, 'status', 'lastScheduleTime');
+  const slack = LATE_MS + zoneSlack(schedule);
+  const dueAt = lastFire(schedule, now - slack);
   const ref = toRef(cronJob);
+  const common = { severity: 'warning' as const, ref, at: placeIn(cronJob, 'spec.schedule'), next: lookAt(ref, 'describe') };
+  if (dueAt === undefined) return [];
+  if (dueAt === 'never') return [{ ...common, reason: NEVER, detail: `no date fits the schedule ${schedule}: it starts nothing` }];
+  if (dueAt <= Math.max(createdAt, lastAt ?? 0) + slack) return [];
+  const isBusy = textAt(cronJob, 'spec', 'concurrencyPolicy') === 'Forbid' && listAt(cronJob, 'status', 'active').length > 0;
+  const last = lastAt === undefined ? 'it has never started one' : `the last started${agoText(lastAt, now)}`;
+  const detail = `schedule ${schedule} asked for a run${agoText(dueAt, now)}; ${last}${isBusy ? '; a run that is still active holds up the next (concurrencyPolicy Forbid)' : ''}`;
+  return [{ ...common, reason: isBusy ? 'RunsOverlap' : 'RunsMissed', since: dueAt, detail }];
+};
+
+const TROUBLE = /TooManyMissedTimes|FailedNeedsStart|InvalidSchedule|UnparseableSchedule|UnknownTimeZone|FailedCreate/;
+
+/** What its controller complains about. */
+const judgeEvents = (cluster: Snapshot, cronJob: KubeObject): readonly Problem[] => {
+  const ref = toRef(cronJob);
+  const [trouble] = cluster
+    .eventsAbout(ref)
+    .filter(({ reason }) => TROUBLE.test(reason))
+    .toSorted((a, b) => b.at - a.at);
+  if (trouble === undefined) return [];
+  const { reason, firstAt: since, message: detail } = trouble;
+  return [{ severity: 'warning', ref, reason, since, detail, at: placeIn(cronJob, 'spec.schedule'), next: lookAt(ref, 'describe') }];
+};
+
+const judgeSuspended = (cronJob: KubeObject): readonly Problem[] => {
+  const ref = toRef(cronJob);
+  return [
+    {
+      severity: 'info',
+      ref,
+      reason: 'Suspended',
+      detail: `suspended: schedule ${textAt(cronJob, 'spec', 'schedule') ?? ''} starts nothing`,
+      at: placeIn(cronJob, 'spec.suspend'),
+      next: lookAt(ref, 'describe'),
+    },
+  ];
+};
+
+/** Its last run, and how many before it failed in a row. */
+const judgeRuns = (cluster: Snapshot, cronJob: KubeObject, jobs: readonly KubeObject[], now: number): readonly Problem[] => {
   const runs = jobs
     .toSorted((a, b) => startOf(b) - startOf(a))
     .filter((job) => ['Complete', 'Failed', 'FailureTarget'].includes(jobStatus(job, now).status));
   const [last] = runs;
   const failure = last === undefined ? undefined : failureOf(cluster, last, now);
-  const failed = runs.findIndex((job) => jobStatus(job, now).status === 'Complete');
-  const count = failed < 0 ? runs.length : failed;
+  if (failure === undefined) return [];
+  const good = runs.findIndex((job) => jobStatus(job, now).status === 'Complete');
   const succeededAt = timeAt(cronJob, 'status', 'lastSuccessfulTime');
-  const isSuspended = booleanAt(cronJob, 'spec', 'suspend');
-  const trouble = cluster
-    .eventsAbout(ref)
-    .filter(({ reason }) =>
-      /TooManyMissedTimes|FailedNeedsStart|InvalidSchedule|UnparseableSchedule|UnknownTimeZone|FailedCreate/.test(reason),
-    )
-    .toSorted((a, b) => b.at - a.at)[0];
-  return [
-    ...(failure === undefined
-      ? []
-      : [
-          {
-            ...failure,
-            detail: `${failure.detail}; ${count} of the last ${runs.length} kept runs failed in a row${succeededAt === undefined ? ', none is known to have succeeded' : `, last success${agoText(succeededAt, now)}`}`,
-          },
-        ]),
-    ...(trouble === undefined
-      ? []
-      : [
-          {
-            severity: 'warning' as const,
-            ref,
-            reason: trouble.reason,
-            since: trouble.firstAt,
-            detail: trouble.message,
-            next: lookAt(ref, 'describe'),
-          },
-        ]),
-    ...(isSuspended
-      ? [
-          {
-            severity: 'info' as const,
-            ref,
-            reason: 'Suspended',
-            detail: `suspended: schedule ${textAt(cronJob, 'spec', 'schedule') ?? ''} starts nothing`,
-            next: lookAt(ref, 'describe'),
-          },
-        ]
-      : []),
-  ];
+  const success = succeededAt === undefined ? 'none is known to have succeeded' : `last success${agoText(succeededAt, now)}`;
+  const detail = `${failure.detail}; ${good < 0 ? runs.length : good} of the last ${runs.length} kept runs failed in a row, ${success}`;
+  return [{ ...failure, detail }];
+};
+
+const judgeCronJob = (cluster: Snapshot, cronJob: KubeObject, jobs: readonly KubeObject[], now: number): readonly Problem[] => {
+  const runs = judgeRuns(cluster, cronJob, jobs, now);
+  if (booleanAt(cronJob, 'spec', 'suspend')) return [...runs, ...judgeSuspended(cronJob)];
+  const schedule = judgeSchedule(cronJob, now);
+  const events = judgeEvents(cluster, cronJob);
+  // Of a schedule that fits no date the controller complains, too: in words that say less.
+  const isNever = schedule.some(({ reason }) => reason === NEVER);
+  return [...runs, ...(isNever || events.length === 0 ? schedule : events)];
 };
 
 export const checkJobs: Check = (cluster, now) => {

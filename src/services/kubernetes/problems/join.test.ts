@@ -8,6 +8,7 @@ const problem = (name: string, more: Partial<Problem> = {}): Problem => ({
   ref: { kind: 'deployment', name, namespace: 'shop' },
   reason: 'Reason',
   detail: `${name} is sick`,
+  at: { of: { kind: 'deployment', name, namespace: 'shop' }, field: 'spec.replicas', value: '1' },
   ...more,
 });
 const service = (name: string, because: string): Problem =>

@@ -28,10 +28,12 @@ const absorb = (lead: Problem, others: readonly Problem[]): Problem => {
   };
 };
 
-/** Symptoms go to the cause on the same object; without one the worst symptom speaks for all. */
+/** Symptoms go to the cause on the same object; without one the worst symptom speaks for all, an outcome only when there is no other. */
 const joinObject = (found: readonly Problem[]): readonly Problem[] => {
   const sorted = found.toSorted(bySeverity);
-  const symptoms = sorted.filter(({ isSymptom }) => isSymptom === true);
+  const symptoms = sorted
+    .filter(({ isSymptom }) => isSymptom === true)
+    .toSorted((a, b) => Number(a.isOutcome === true) - Number(b.isOutcome === true));
   const [first, ...causes] = sorted.filter(({ isSymptom }) => isSymptom !== true);
   if (first !== undefined) return [absorb(first, symptoms), ...causes];
   const [lead, ...rest] = symptoms;

@@ -20,6 +20,7 @@ import { isDeleted, isFinished, type Snapshot } from './snapshot.ts';
 export interface Container {
   readonly pod: KubeObject;
   readonly name: string;
+  readonly isInit: boolean;
   readonly spec: Fields;
   readonly status: Fields;
 }
@@ -27,16 +28,23 @@ export interface Container {
 /** Containers of a pod that have a status, init containers first. */
 export const containersOf = (pod: KubeObject): readonly Container[] => {
   const specs = [...listAt(pod, 'spec', 'initContainers'), ...listAt(pod, 'spec', 'containers')];
-  const statuses = [...listAt(pod, 'status', 'initContainerStatuses'), ...listAt(pod, 'status', 'containerStatuses')];
-  return statuses.map((status) => {
+  const init = listAt(pod, 'status', 'initContainerStatuses');
+  return [...init, ...listAt(pod, 'status', 'containerStatuses')].map((status, index) => {
     const name = textAt(status, 'name') ?? '';
-    return { pod, name, status, spec: specs.find((spec) => textAt(spec, 'name') === name) ?? {} };
+    return { pod, name, isInit: index < init.length, status, spec: specs.find((spec) => textAt(spec, 'name') === name) ?? {} };
   });
 };
 
 /** Pods that should be at work: neither ended nor being deleted. */
 export const activePods = (cluster: Snapshot): readonly KubeObject[] =>
   cluster.list('pods').filter((pod) => !isFinished(pod) && !isDeleted(pod));
+
+/** Of the pod: `status.containerStatuses[?name=web].ready`. */
+export const statusField = ({ name, isInit }: Container, field: string): string =>
+  `status.${isInit ? 'initContainerStatuses' : 'containerStatuses'}[?name=${name}].${field}`;
+/** Of the pod's spec: `containers[?name=web].image`. */
+export const specField = ({ name, isInit }: Pick<Container, 'name' | 'isInit'>, field: string): string =>
+  `${isInit ? 'initContainers' : 'containers'}[?name=${name}].${field}`;
 
 export const waitingReason = ({ status }: Container): string | undefined => textAt(status, 'state', 'waiting', 'reason');
 export const waitingMessage = ({ status }: Container): string | undefined => textAt(status, 'state', 'waiting', 'message');

@@ -1,9 +1,32 @@
 // Probes: containers that run and are not ready, and probes that the kubelet reports as failing.
 
 import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
-import { booleanAt, conditionOf, type KubeObject, nameOf, timeAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
-import { activePods, agoText, containersOf, isPodReady, lookAt, podRef, severityOf, shareOf } from './pods.ts';
-import { type Check, countOf, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
+import {
+  booleanAt,
+  conditionOf,
+  fieldsAt,
+  type KubeObject,
+  listAt,
+  nameOf,
+  numberAt,
+  timeAt,
+  valueAt,
+} from '../../../upstream/kubernetes/objects.ts';
+import { type Place, placeIn, placeInTemplate } from './place.ts';
+import {
+  activePods,
+  agoText,
+  type Container,
+  containersOf,
+  isPodReady,
+  lookAt,
+  podRef,
+  severityOf,
+  shareOf,
+  specField,
+  statusField,
+} from './pods.ts';
+import { type Check, countOf, earliestOf, groupBy, type Problem, type Ref, refKey } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** A container gets this long to become ready before it counts. */
@@ -23,7 +46,7 @@ const unreadyContainers = (pod: KubeObject, now: number): readonly string[] =>
     )
     .map(({ name }) => name);
 
-const probeEvents = (cluster: Snapshot, pod: KubeObject): readonly KubeEvent[] =>
+export const probeEvents = (cluster: Snapshot, pod: KubeObject): readonly KubeEvent[] =>
   cluster
     .eventsAbout(podRef(pod))
     .filter(({ reason }) => reason === 'Unhealthy' || reason === 'ProbeWarning')
@@ -48,6 +71,46 @@ const reasonOf = (event: KubeEvent | undefined): string => {
   return kind === undefined ? 'NotReady' : `${kind}ProbeFailed`;
 };
 
+const PROBES: Readonly<Record<string, string>> = { Readiness: 'readinessProbe', Liveness: 'livenessProbe', Startup: 'startupProbe' };
+
+/** What a probe asks, as a field of the container; of a command only the program, its arguments may hold secrets. */
+const probeField = (spec: unknown, probe: string): string | undefined => {
+  const found = fieldsAt(spec, probe);
+  for (const how of ['httpGet', 'tcpSocket', 'grpc']) if (valueAt(found, how) !== undefined) return `${probe}.${how}.port`;
+  return valueAt(found, 'exec') === undefined ? undefined : `${probe}.exec.command[0]`;
+};
+
+/** The probe that fails, where its owner would mend it. */
+export const probePlace = (cluster: Snapshot, ref: Ref, container: Container, event: KubeEvent | undefined): Place | undefined => {
+  const [, word = 'Readiness'] = /^(Readiness|Liveness|Startup) probe/.exec(event?.message ?? '') ?? [];
+  const field = probeField(container.spec, PROBES[word] ?? 'readinessProbe');
+  return field === undefined ? undefined : placeInTemplate(cluster, ref, container.pod, specField(container, field));
+};
+
+const toPlace = (cluster: Snapshot, ref: Ref, { pod, containers, event }: Sick): Place => {
+  const name = /\{(.+)\}/.exec(event?.regarding.fieldPath ?? '')?.[1] ?? containers[0];
+  const all = containersOf(pod);
+  const container = all.find((one) => one.name === name) ?? (all.length === 1 ? all[0] : undefined);
+  const gate = listAt(pod, 'spec', 'readinessGates').length > 0 && containers.length === 0 && event === undefined;
+  if (gate) return placeIn(pod, 'spec.readinessGates[0].conditionType');
+  if (container === undefined) return placeIn(pod, 'status.conditions[?type=Ready].status');
+  return probePlace(cluster, ref, container, event) ?? placeIn(pod, statusField(container, 'ready'));
+};
+
+/** A probe that asks a port which the container does not declare, though it declares others. */
+const describePort = ({ field, value }: Place, pod: KubeObject): readonly string[] => {
+  const [, name] = /ontainers\[\?name=([^\]]+)\]\..*Probe\..*port$/.exec(field) ?? [];
+  const container = [...listAt(pod, 'spec', 'containers'), ...listAt(pod, 'spec', 'initContainers')].find(
+    (one) => nameOf({ metadata: one }) === name,
+  );
+  const ports = listAt(container, 'ports');
+  const isKnown = ports.some((port) => String(numberAt(port, 'containerPort')) === value || port['name'] === value);
+  if (name === undefined || ports.length === 0 || isKnown) return [];
+  return [
+    `the probe asks port ${value}; container ${name} declares ${ports.map((port) => String(numberAt(port, 'containerPort'))).join(', ')}`,
+  ];
+};
+
 const toProblem = (sick: readonly Sick[], cluster: Snapshot, now: number): Problem => {
   const [first] = sick.toSorted((a, b) => b.containers.length - a.containers.length || (b.event?.count ?? 0) - (a.event?.count ?? 0));
   if (first === undefined) throw new RangeError('A group has at least one member.');
@@ -55,6 +118,7 @@ const toProblem = (sick: readonly Sick[], cluster: Snapshot, now: number): Probl
   const { event } = first;
   const isUnready = sick.some(({ pod }) => !isPodReady(pod));
   const condition = conditionOf(first.pod, 'Ready');
+  const at = toPlace(cluster, ref, first);
   return {
     severity: isUnready ? severityOf(cluster, ref) : 'info',
     ref,
@@ -63,10 +127,13 @@ const toProblem = (sick: readonly Sick[], cluster: Snapshot, now: number): Probl
     detail: isUnready
       ? `${shareOf(cluster, ref, sick.length)} not ready${first.containers.length > 0 ? ` (container ${first.containers.join(', ')} runs)` : `: ${condition?.message ?? condition?.reason ?? ''}`}`
       : `probes fail now and then in ${shareOf(cluster, ref, sick.length)}`,
-    evidence:
-      event === undefined
+    at,
+    evidence: [
+      ...describePort(at, first.pod),
+      ...(event === undefined
         ? []
-        : [`${nameOf(first.pod)}: ${event.message} (${countOf(event.count, 'time')}, last${agoText(event.at, now)})`],
+        : [`${nameOf(first.pod)}: ${event.message} (${countOf(event.count, 'time')}, last${agoText(event.at, now)})`]),
+    ],
     involves: sick.map(({ pod }) => podRef(pod)),
     isSymptom: true,
     next: lookAt(podRef(first.pod), 'describe'),

@@ -2,6 +2,7 @@
 
 import type { NextCall } from '../../../kit/result.ts';
 import { type KubeObject, kindOf, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
+import type { Place } from './place.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type Severity = 'critical' | 'warning' | 'info';
@@ -22,11 +23,17 @@ export interface Problem {
   /** Milliseconds since the epoch. */
   readonly since?: number | undefined;
   readonly detail: string;
+  /** The field that shows it, or that would mend it. */
+  readonly at: Place;
+  /** The family of checks that found it. */
+  readonly check?: string | undefined;
   readonly evidence?: readonly string[] | undefined;
   /** Objects in which it shows, such as the pods of `ref`. */
   readonly involves?: readonly Ref[] | undefined;
   /** Says that something is wrong, not why: evidence of a cause on the same object, a problem of its own without one. */
   readonly isSymptom?: boolean | undefined;
+  /** Of symptoms the last to speak: a count of pods says less than what one of them says of itself. */
+  readonly isOutcome?: boolean | undefined;
   /** Objects whose own problem explains this one. */
   readonly because?: readonly Ref[] | undefined;
   /** The call that shows more. */

@@ -4,9 +4,10 @@ import type { ProgressUpdate } from '../../../kit/context.ts';
 import { type AppError, toAppError } from '../../../kit/errors.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
-import { fieldsAt, type KubeObject, mapAt, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
+import { type KubeObject, mapAt, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
 import { RESOURCES, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { inParallel } from '../scan.ts';
+import { reduceManagedFields } from './deprecated.ts';
 import { createSnapshot, type Plural, type Snapshot } from './snapshot.ts';
 
 const PARALLEL = 6;
@@ -38,11 +39,6 @@ type Part =
   | { readonly plural: Plural; readonly objects: readonly KubeObject[]; readonly isComplete: boolean }
   | { readonly plural: Plural; readonly error: AppError };
 
-const withoutManagedFields = (object: KubeObject): KubeObject => {
-  const { managedFields: _, ...metadata } = fieldsAt(object, 'metadata');
-  return { ...object, metadata };
-};
-
 /** A certificate is public, a key is not: it is dropped before anything else sees the object. */
 const certificateOf = (secret: KubeObject): KubeObject => ({
   apiVersion: 'v1',
@@ -63,7 +59,7 @@ const readKind = async (client: KubernetesClient, plural: Plural, { namespace, s
   const objects: KubeObject[] = [];
   let isComplete = true;
   for await (const page of client.listPages(resource, query)) {
-    objects.push(...page.items.map(isSecret ? certificateOf : withoutManagedFields));
+    objects.push(...page.items.map(isSecret ? certificateOf : reduceManagedFields));
     isComplete = page.continue === undefined;
   }
   return { plural, objects, isComplete };
@@ -101,9 +97,24 @@ const throwIfShut = (parts: readonly Part[]): void => {
   if (first !== undefined && 'error' in first && decisive.every((part) => 'error' in part)) throw first.error;
 };
 
+/** Kinds of add-ons: a cluster that does not serve them lacks nothing, and is not asked. */
+const OPTIONAL = new Set<Plural>(['gateways', 'httproutes']);
+
+const onlyServed = async (client: KubernetesClient, wanted: readonly Plural[], { signal }: ReadOptions): Promise<readonly Plural[]> => {
+  if (!wanted.some((plural) => OPTIONAL.has(plural))) return wanted;
+  const known = await client.discovery({ signal }).catch((thrown: unknown) => void toSurvivable(thrown));
+  const isServed = (plural: Plural): boolean => {
+    const versions = known?.groups.find(({ name }) => name === RESOURCES[plural].group)?.versions ?? [];
+    return versions.some(
+      ({ version, resources }) => version === RESOURCES[plural].version && resources.some((one) => one.plural === plural),
+    );
+  };
+  return wanted.filter((plural) => !OPTIONAL.has(plural) || isServed(plural));
+};
+
 /** @throws FORBIDDEN when not one of the kinds may be read */
 export const readSnapshot = async (client: KubernetesClient, kinds: readonly Plural[], options: ReadOptions): Promise<Reading> => {
-  const wanted = [...new Set(kinds)];
+  const wanted = await onlyServed(client, [...new Set(kinds)], options);
   const warnings: string[] = [];
   let events: readonly KubeEvent[] | undefined;
   let done = 0;

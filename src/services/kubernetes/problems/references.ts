@@ -1,8 +1,10 @@
 // References of pods to things that are not there: ConfigMaps, Secrets, keys, claims, ServiceAccounts. The kubelet and the controllers name them.
 
-import { conditionOf, type KubeObject, metadataOf, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { conditionOf, fieldsAt, type KubeObject, metadataOf, nameOf } from '../../../upstream/kubernetes/objects.ts';
+import { fieldNaming, parseMissing } from './naming.ts';
+import { type Place, placeIn, placeInTemplate } from './place.ts';
 import { activePods, containersOf, lookAt, podRef, severityOf, shareOf, waitingMessage, waitingReason } from './pods.ts';
-import { type Check, earliestOf, groupBy, type Problem, refKey } from './problem.ts';
+import { type Check, earliestOf, groupBy, type Problem, type Ref, refKey } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Older mount failures were overcome, or the pod would not have started. */
@@ -43,6 +45,13 @@ const fromMounts = (cluster: Snapshot, pod: KubeObject, now: number): readonly M
   return newest === undefined ? [] : [{ pod, reason: 'FailedMount', message: shorten(newest.message) }];
 };
 
+/** The field that names what is not there; of other refusals the state that says so. */
+const toPlace = (cluster: Snapshot, ref: Ref, { pod, message }: Missing): Place => {
+  const named = parseMissing(message);
+  const field = named === undefined ? undefined : fieldNaming(fieldsAt(pod, 'spec'), named);
+  return field === undefined ? placeIn(pod, 'status.containerStatuses[*].state.waiting.reason') : placeInTemplate(cluster, ref, pod, field);
+};
+
 const toProblem = (missing: readonly Missing[], cluster: Snapshot): Problem => {
   const [first] = missing;
   if (first === undefined) throw new RangeError('A group has at least one member.');
@@ -54,6 +63,7 @@ const toProblem = (missing: readonly Missing[], cluster: Snapshot): Problem => {
     reason: first.reason,
     since: earliestOf(pods.map((pod) => metadataOf(pod).createdAt)),
     detail: `${[...new Set(missing.map(({ message }) => message))].slice(0, 3).join('; ')} (${shareOf(cluster, ref, pods.length)})`,
+    at: toPlace(cluster, ref, first),
     involves: pods.map(podRef),
     next: lookAt(podRef(first.pod), 'describe'),
   };

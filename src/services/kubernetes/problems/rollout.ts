@@ -2,6 +2,7 @@
 
 import { conditionOf, isTrue, type KubeObject, metadataOf, numberAt } from '../../../upstream/kubernetes/objects.ts';
 import { rolloutStatus } from '../../../upstream/kubernetes/rollout.ts';
+import { placeIn } from './place.ts';
 import { lookAt } from './pods.ts';
 import { type Check, type Problem, toRef } from './problem.ts';
 
@@ -10,9 +11,19 @@ const GRACE_MS = 120_000;
 
 const status = (object: KubeObject, key: string): number => numberAt(object, 'status', key) ?? 0;
 
-const symptom = (object: KubeObject, problem: Pick<Problem, 'severity' | 'reason' | 'since' | 'detail'>): Problem => {
+const symptom = (
+  object: KubeObject,
+  { field, ...problem }: Pick<Problem, 'severity' | 'reason' | 'since' | 'detail'> & { readonly field: string },
+): Problem => {
   const ref = toRef(object);
-  return { ...problem, ref, isSymptom: true, next: lookAt(ref, ref.kind === 'deployment' ? 'rollout' : 'describe') };
+  return {
+    ...problem,
+    ref,
+    at: placeIn(object, field),
+    isSymptom: true,
+    isOutcome: true,
+    next: lookAt(ref, ref.kind === 'deployment' ? 'rollout' : 'describe'),
+  };
 };
 
 const judgeDeployment = (deployment: KubeObject, now: number): readonly Problem[] => {
@@ -28,6 +39,7 @@ const judgeDeployment = (deployment: KubeObject, now: number): readonly Problem[
           symptom(deployment, {
             severity: available === 0 && wanted > 0 ? 'critical' : 'warning',
             reason: 'ProgressDeadlineExceeded',
+            field: 'status.conditions[?type=Progressing].reason',
             since: progressing?.changedAt,
             detail: `rollout stuck: ${progressing?.message ?? 'progress deadline exceeded'} ${status(deployment, 'updatedReplicas')} of ${wanted} updated, ${available} available`,
           }),
@@ -38,6 +50,7 @@ const judgeDeployment = (deployment: KubeObject, now: number): readonly Problem[
           symptom(deployment, {
             severity: 'critical',
             reason: minimum.reason ?? 'MinimumReplicasUnavailable',
+            field: 'status.conditions[?type=Available].status',
             since: minimum.changedAt,
             detail: `${available} of ${wanted} replicas available, below the minimum`,
           }),
@@ -54,6 +67,7 @@ const judgeStatefulSet = (set: KubeObject, now: number): readonly Problem[] => {
     symptom(set, {
       severity: ready === 0 ? 'critical' : 'warning',
       reason: 'ReplicasNotReady',
+      field: 'status.readyReplicas',
       since: undefined,
       detail: `${ready} of ${wanted} replicas ready`,
     }),
@@ -68,9 +82,27 @@ const judgeDaemonSet = (set: KubeObject, now: number): readonly Problem[] => {
     symptom(set, {
       severity: missing === wanted ? 'critical' : 'warning',
       reason: 'PodsUnavailable',
+      field: 'status.numberUnavailable',
       since: undefined,
       detail: `${wanted - missing} of ${wanted} pods available`,
     }),
+  ];
+};
+
+/** Its selector or its tolerations have changed: pods that it would not make there any more. */
+const judgeMisplaced = (set: KubeObject): readonly Problem[] => {
+  const misplaced = status(set, 'numberMisscheduled');
+  if (misplaced === 0) return [];
+  const ref = toRef(set);
+  return [
+    {
+      severity: 'info',
+      ref,
+      reason: 'Misscheduled',
+      detail: `${misplaced} of its pods run on nodes where none should`,
+      at: placeIn(set, 'status.numberMisscheduled'),
+      next: lookAt(ref, 'describe'),
+    },
   ];
 };
 
@@ -85,6 +117,7 @@ const judgePaused = (deployment: KubeObject): readonly Problem[] => {
           reason: 'DeploymentPaused',
           since: conditionOf(deployment, 'Progressing')?.changedAt,
           detail: `paused in the middle of a rollout: ${updated} of ${status(deployment, 'replicas')} pods are of the new revision`,
+          at: placeIn(deployment, 'spec.paused'),
           next: lookAt(toRef(deployment), 'rollout'),
         },
       ]
@@ -94,5 +127,5 @@ const judgePaused = (deployment: KubeObject): readonly Problem[] => {
 export const checkRollouts: Check = (cluster, now) => [
   ...cluster.list('deployments').flatMap((deployment) => [...judgeDeployment(deployment, now), ...judgePaused(deployment)]),
   ...cluster.list('statefulsets').flatMap((set) => judgeStatefulSet(set, now)),
-  ...cluster.list('daemonsets').flatMap((set) => judgeDaemonSet(set, now)),
+  ...cluster.list('daemonsets').flatMap((set) => [...judgeDaemonSet(set, now), ...judgeMisplaced(set)]),
 ];

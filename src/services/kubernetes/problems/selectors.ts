@@ -2,6 +2,7 @@
 
 import { matchesSelector, selectorWords } from '../../../upstream/kubernetes/label-selector.ts';
 import { fieldsAt, type KubeObject, mapAt, namespaceOf, numberAt } from '../../../upstream/kubernetes/objects.ts';
+import { placeIn } from './place.ts';
 import { lookAt } from './pods.ts';
 import { type Check, groupBy, type Problem, refKey, refText, toRef } from './problem.ts';
 import { isDeleted } from './snapshot.ts';
@@ -28,6 +29,7 @@ const judgeNamespace = (workloads: readonly KubeObject[]): readonly Problem[] =>
           ref,
           reason: 'SelectorOverlaps',
           detail: `its selector ${selectorWords(fieldsAt(wide, 'spec', 'selector'))} also chooses the pods of ${refText(toRef(narrow))}`,
+          at: placeIn(wide, 'spec.selector.matchLabels'),
           involves: [toRef(narrow)],
           next: lookAt(ref, 'describe'),
         },

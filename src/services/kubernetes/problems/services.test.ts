@@ -47,8 +47,15 @@ describe('services', () => {
     });
   });
 
-  it('leaves alone what has no selector, leads outside, or could not be read', () => {
-    expect(checkServices(snapshotOf([service({ selector: {} }), service({ type: 'ExternalName' })]), NOW)).toEqual([]);
+  it('tells a service without selector for which nobody has made endpoints, and none that is headless or has them', () => {
+    const [problem] = checkServices(snapshotOf([service({ selector: {} })]), NOW);
+    expect(problem).toMatchObject({ severity: 'warning', reason: 'NoSelectorNoEndpoints' });
+    expect(checkServices(snapshotOf([service({ selector: {} }), slice(true)]), NOW)).toEqual([]);
+    expect(checkServices(snapshotOf([service({ selector: {}, clusterIP: 'None' })]), NOW)).toEqual([]);
+  });
+
+  it('leaves alone what leads outside, or could not be read', () => {
+    expect(checkServices(snapshotOf([service({ type: 'ExternalName' })]), NOW)).toEqual([]);
     expect(checkServices(snapshotOf([service({})], [], ['pods', 'endpointslices']), NOW)).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ const linesOf = (...objects: Parameters<typeof snapshotOf>[0]): readonly string[
 describe('volumes', () => {
   it('tells a claim of a class that does not exist, and one without any', () => {
     expect(linesOf(claim({ storageClassName: 'fast' }), storageClass('slow'))).toEqual([
-      'warning persistentvolumeclaim/data ClaimPending: claim Pending: there is no storage class fast (there are: slow)',
+      'warning persistentvolumeclaim/data StorageClassMissing: claim Pending: there is no storage class fast (there are: slow)',
     ]);
     expect(linesOf(claim({}), storageClass('slow'))[0]).toContain('it names no storage class, and none is the default (there are: slow)');
   });

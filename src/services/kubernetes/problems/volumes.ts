@@ -1,6 +1,7 @@
 // Volumes: claims that wait or have lost their volume, volumes that cannot be attached or mounted.
 
 import { type KubeObject, listAt, mapAt, metadataOf, nameOf, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
+import { placeIn } from './place.ts';
 import { activePods, agoText, containersOf, lookAt, podRef, severityOf, shareOf, waitingReason } from './pods.ts';
 import { type Check, groupBy, type Problem, refKey, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -37,6 +38,10 @@ const waitsForPod = (cluster: Snapshot, claim: KubeObject): boolean => {
   );
 };
 
+/** Which volume it wants, by name or by class. */
+const claimField = (claim: KubeObject): string =>
+  textAt(claim, 'spec', 'volumeName') === undefined ? 'spec.storageClassName' : 'spec.volumeName';
+
 const judgeClaim = (cluster: Snapshot, claim: KubeObject, now: number): readonly Problem[] => {
   const phase = textAt(claim, 'status', 'phase');
   const ref = toRef(claim);
@@ -49,12 +54,23 @@ const judgeClaim = (cluster: Snapshot, claim: KubeObject, now: number): readonly
         severity: 'critical',
         reason: 'ClaimLost',
         detail: `its volume ${textAt(claim, 'spec', 'volumeName') ?? ''} no longer exists`,
+        at: placeIn(claim, 'spec.volumeName'),
       },
     ];
   if (phase !== 'Pending' || deletedAt !== undefined || now - createdAt < GRACE_MS || waitsForPod(cluster, claim)) return [];
   const [event] = cluster.eventsAbout(ref).toSorted((a, b) => b.at - a.at);
-  const why = explainClaim(cluster, claim) ?? event?.message ?? 'no volume was bound yet';
-  return [{ ...common, severity: 'warning', reason: event?.reason ?? 'ClaimPending', since: createdAt, detail: `claim Pending: ${why}` }];
+  const known = explainClaim(cluster, claim);
+  const why = known ?? event?.message ?? 'no volume was bound yet';
+  return [
+    {
+      ...common,
+      severity: 'warning',
+      reason: known === undefined ? (event?.reason ?? 'ClaimPending') : 'StorageClassMissing',
+      since: createdAt,
+      detail: `claim Pending: ${why}`,
+      at: placeIn(claim, claimField(claim)),
+    },
+  ];
 };
 
 const ATTACH = /FailedAttachVolume|FailedMount|FailedMapVolume|VolumeFailed/;
@@ -87,6 +103,7 @@ const judgePods = (cluster: Snapshot, now: number): readonly Problem[] => {
         reason: first.event.reason,
         since: first.event.firstAt,
         detail: `volumes of ${shareOf(cluster, ref, group.length)} cannot be mounted (last${agoText(first.event.at, now)}): ${first.event.message}`,
+        at: placeIn(first.pod, 'status.containerStatuses[*].state.waiting.reason'),
         involves: group.map(({ pod }) => podRef(pod)),
         next: lookAt(podRef(first.pod), 'describe'),
       },
@@ -107,6 +124,7 @@ export const checkVolumes: Check = (cluster, now) => [
         ref,
         reason: 'VolumeFailed',
         detail: textAt(volume, 'status', 'message') ?? 'its reclamation failed',
+        at: placeIn(volume, 'status.phase'),
         next: lookAt(ref, 'describe'),
       };
     }),

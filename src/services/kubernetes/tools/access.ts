@@ -56,18 +56,35 @@ const output = z.object({
 
 type Args = z.infer<typeof input> & { cluster?: string | undefined };
 
+/** Everybody who has proven who he is belongs to the first group, everybody else to the second: the API server adds them by itself. */
+const AUTHENTICATED = 'system:authenticated';
+const UNAUTHENTICATED = 'system:unauthenticated';
+
+interface ParsedSubject {
+  readonly subject: Subject;
+  /** As bindings name it. */
+  readonly names: readonly string[];
+}
+
+const toUser = (user: string, groups: readonly string[]): ParsedSubject => ({
+  subject: { user, groups },
+  names: [...(user === '' ? [] : [`user:${user}`]), ...groups.map((group) => `group:${group}`)],
+});
+
 /** A service account is a user with three groups. */
-const parseSubject = (text: string): { subject: Subject; names: readonly string[] } => {
+const parseSubject = (text: string): ParsedSubject => {
   const [, kind = '', rest = ''] = /^(user|group|sa|serviceaccount):(.+)$/.exec(text) ?? [];
-  if (kind === 'user') return { subject: { user: rest }, names: [`user:${rest}`, 'group:system:authenticated'] };
-  if (kind === 'group') return { subject: { user: '', groups: [rest] }, names: [`group:${rest}`] };
+  const [, ownSpace, ownName] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(kind === 'user' ? rest : '') ?? [];
+  if (ownSpace !== undefined) return parseSubject(`sa:${ownSpace}/${ownName}`);
+  if (kind === 'user') return toUser(rest, [rest === 'system:anonymous' ? UNAUTHENTICATED : AUTHENTICATED]);
+  if (kind === 'group') return toUser('', rest === UNAUTHENTICATED || rest === AUTHENTICATED ? [rest] : [rest, AUTHENTICATED]);
   const [space = '', name = ''] = rest.split('/');
   if (kind === '' || space === '' || name === '') {
     throw new AppError('INVALID_ARGUMENT', 'subject must be user:x, group:x or sa:namespace/name.', {
       details: { argument: 'subject', expected: 'user:x, group:x or sa:namespace/x' },
     });
   }
-  const groups = ['system:serviceaccounts', `system:serviceaccounts:${space}`, 'system:authenticated'];
+  const groups = ['system:serviceaccounts', `system:serviceaccounts:${space}`, AUTHENTICATED];
   return {
     subject: { user: `system:serviceaccount:${space}:${name}`, groups },
     names: [`sa:${space}/${name}`, `user:system:serviceaccount:${space}:${name}`, ...groups.map((group) => `group:${group}`)],

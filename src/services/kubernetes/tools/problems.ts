@@ -42,6 +42,10 @@ const output = z.object({
       ...found,
       namespace: text.optional(),
       ref: text,
+      check: text.optional(),
+      field: text.optional(),
+      value: text.optional(),
+      of: text.optional(),
       next: z.object({ tool: text, arguments: z.record(text, z.unknown()) }).optional(),
     }),
   ),
@@ -80,6 +84,14 @@ const COUNTED: readonly Plural[] = [
   'poddisruptionbudgets',
 ];
 
+/** `of` names the object that has the field where it is another than the one to mend. */
+const toFieldItem = ({ ref, at, check }: Problem): Record<string, unknown> => ({
+  ...(check === undefined ? {} : { check }),
+  field: at.field,
+  value: at.value,
+  ...(refKey(at.of) === refKey(ref) ? {} : { of: refText(at.of) }),
+});
+
 const toItem = (problem: Problem, withNamespace: boolean): Record<string, unknown> => ({
   severity: problem.severity,
   ...(withNamespace && problem.ref.namespace !== undefined ? { namespace: problem.ref.namespace } : {}),
@@ -87,6 +99,7 @@ const toItem = (problem: Problem, withNamespace: boolean): Record<string, unknow
   reason: problem.reason,
   ...(problem.since === undefined ? {} : { since: toTimestamp(problem.since) }),
   detail: problem.detail,
+  ...toFieldItem(problem),
   ...((problem.evidence ?? []).length === 0 ? {} : { evidence: problem.evidence }),
   ...(problem.next === undefined ? {} : { next: problem.next }),
 });
@@ -115,7 +128,8 @@ const toCounts = (problems: readonly Problem[]): string =>
 
 /** What has no namespace matters to a namespace only through what follows from it there. */
 const isInScope = ({ ref, involves = [] }: Problem, namespace: string | undefined): boolean =>
-  namespace === undefined || [ref, ...involves].some((one) => one.namespace === namespace);
+  namespace === undefined ||
+  [ref, ...involves].some((one) => one.namespace === namespace || (one.kind === 'namespace' && one.name === namespace));
 
 const isAbout = ({ ref, involves = [] }: Problem, about: readonly Plural[] | undefined): boolean =>
   about === undefined || [ref, ...involves].some(({ kind }) => about.some((plural) => RESOURCES[plural].kind.toLowerCase() === kind));
