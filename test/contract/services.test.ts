@@ -2,8 +2,11 @@
 
 import { afterAll, beforeAll } from 'vitest';
 import type { CallContext } from '../../src/kit/context.ts';
+import { createSealer } from '../../src/kit/seal.ts';
+import { createChanges } from '../../src/manager/changes.ts';
 import { kubernetes } from '../../src/services/kubernetes/index.ts';
 import { platform } from '../../src/services/platform/index.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
 import { type Cluster, openCluster } from '../support/program.ts';
 import { serviceContract } from './service-contract.ts';
 
@@ -12,6 +15,31 @@ beforeAll(async () => {
   cluster = await openCluster();
 });
 afterAll(() => cluster.close());
+
+/** Plans of a caller that may change things; the one change that it remembers is a rename. */
+const changes = createChanges({
+  sealer: createSealer(Buffer.alloc(32, 7)),
+  store: createMemoryStore(),
+  now: Date.now,
+  keepMs: 3_600_000,
+  approval: { write: 'call', delete: 'call' },
+  inverse: async () => ({
+    plan: {
+      summary: 'rename it back',
+      targets: [{ ref: 'note://first', operation: 'update', version: '2' }],
+      diff: [{ ref: 'note://first', path: 'name', before: 'new', after: 'old' }],
+      undo: { possible: true, how: 'rename it again' },
+      state: {},
+    },
+    apply: () => Promise.reject(new Error('only planned here')),
+    verify: () => Promise.reject(new Error('only planned here')),
+  }),
+});
+let renamed: string;
+beforeAll(async () => {
+  const change = { tool: 'notes_rename', summary: 'Renamed', targets: [], undo: { to: 'old' } };
+  renamed = (await changes.record(change, context(new AbortController().signal))).changeId;
+});
 
 /** A context without neighbours: what a tool sees when it stands alone. */
 const context = (signal: AbortSignal): CallContext => ({
@@ -25,6 +53,7 @@ const context = (signal: AbortSignal): CallContext => ({
   progress: () => {},
   ask: async () => 'unavailable',
   call: async () => ({}),
+  changes,
   directory: {
     profile: 'all',
     mode: 'read',
@@ -42,7 +71,12 @@ serviceContract({
   config: () => ({}),
   wrongConfig: { enabled: 'perhaps' },
   env: () => ({}),
-  calls: { platform_status: {} },
+  calls: {
+    platform_status: {},
+    get platform_undo_change() {
+      return { changeId: renamed };
+    },
+  },
   canaries: [],
   context,
 });
@@ -67,6 +101,15 @@ serviceContract({
     kubernetes_proxy_request: { name: 'service/payment', port: 'http', path: '/healthz', ...shop },
     kubernetes_find_problems: { ...shop },
     kubernetes_check_network: { to: 'service/payment', ...shop },
+    kubernetes_apply_manifest: {
+      manifest: 'apiVersion: v1\nkind: Secret\nmetadata: {name: planned}\nstringData: {a: canary-planned-8c1}',
+      ...shop,
+    },
+    kubernetes_patch_resource: { kind: 'secret', name: 'payment-secret', patch: { stringData: { a: 'canary-planned-8c1' } }, ...shop },
+    kubernetes_manage_resource: { action: 'restart', kind: 'deployment', name: 'payment', ...shop },
+    kubernetes_delete_resource: { kind: 'secret', name: 'payment-secret', ...shop },
+    kubernetes_drain_node: { name: 'node-1' },
+    kubernetes_exec_pod: { name: 'postgres-0', namespace: 'data', command: ['env'] },
   },
   canaries: ['canary-'],
   context,
