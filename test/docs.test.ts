@@ -9,6 +9,8 @@ import catalogue from '../src/generated/catalogue.json' with { type: 'json' };
 import type { ServiceCatalogue } from '../src/kit/catalogue.ts';
 import { formatDuration } from '../src/kit/duration.ts';
 import { createPolicy } from '../src/policy/policy.ts';
+import { FAMILIES } from '../src/services/kubernetes/problems/families.ts';
+import { FAULTS } from './contract/faults/index.ts';
 
 const read = (path: string): string => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8');
 
@@ -67,5 +69,21 @@ describe('the page of policies', () => {
     const sre = { id: 'x', groups: ['sre'], scopes: ['all'] };
     expect(policy.decide(sre, use, { cluster: 'dev', namespace: 'shop', kind: ['deployments'], change: true }).allowed).toBe(true);
     expect(policy.decide(sre, use, { cluster: 'prod-1', namespace: 'shop', kind: ['deployments'], change: true }).rule).toBe('freeze');
+  });
+});
+
+describe('the page of the diagnosis', () => {
+  const page = read('docs/diagnosis.md');
+
+  it('names every family of checks, and no other', () => {
+    const told = [...page.slice(page.indexOf('| container state')).matchAll(/^\| ([a-z][a-z A-Z]+) \| [^|]+ \|$/gm)].map(
+      ([, name]) => name,
+    );
+    expect(told).toEqual(FAMILIES.map(({ name }) => name));
+  });
+
+  it('names the reason of every planted fault', () => {
+    const unnamed = FAULTS.map(({ expected }) => expected.reason.replace(/ \(.*/, '')).filter((reason) => !page.includes(reason));
+    expect(unnamed).toEqual([]);
   });
 });

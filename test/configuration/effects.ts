@@ -113,7 +113,7 @@ export const EFFECTS: Readonly<Record<string, readonly string[]>> = {
     'kubernetes.cache_ttl',
   ],
   'test/contract/telemetry.test.ts': ['kubernetes.circuitFailures', 'kubernetes.circuitOpenSec'],
-  'src/services/kubernetes/targets.test.ts': ['kubernetes.context', 'kubernetes.contexts', 'kubernetes.retries'],
+  'src/upstream/kubernetes/targets.test.ts': ['kubernetes.context', 'kubernetes.contexts', 'kubernetes.retries'],
   'src/services/kubernetes/tools/problems.test.ts': ['kubernetes.namespaces'],
 };
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { KubernetesApi } from '../backends/kubernetes/api.ts';
+import { at, KubernetesApi, textAt } from '../backends/kubernetes/api.ts';
 import { apply, deleteNamespace, kubectl, readBed } from '../backends/kubernetes/bed.ts';
 import { KWOK_NODE_LABEL } from '../backends/kubernetes/kwok.ts';
 import { openApp, type Shop } from '../support/shop.ts';
@@ -64,9 +64,24 @@ describe('planted faults brought about by real controllers', () => {
     };
     const spaces = LIVE.map((fault) => toNamespace(namespaceOf(fault))).flatMap(toManifest);
     await apply(bed, [ingressClass, ...spaces].map((one) => stringify(one)).join('---\n'));
-    // Service accounts of the new namespaces come a moment later: controllers try again by themselves.
-    const objects = LIVE.flatMap((fault) => fault.plant(namespaceOf(fault))).flatMap(toManifest);
-    await apply(bed, objects.map((one) => stringify(one)).join('---\n'));
+    // What limits pods is there, and counted, before the first of them is made. Service accounts of the new namespaces come a moment
+    // later: controllers try again by themselves.
+    const planted = LIVE.flatMap((fault) => fault.plant(namespaceOf(fault)));
+    const applyAll = (objects: readonly Planted[]) =>
+      apply(
+        bed,
+        objects
+          .flatMap(toManifest)
+          .map((one) => stringify(one))
+          .join('---\n'),
+      );
+    await applyAll(planted.filter(({ kind }) => kind !== 'Deployment'));
+    const quotas = new Set(planted.flatMap(({ kind, metadata }) => (kind === 'ResourceQuota' ? [metadata.namespace ?? ''] : [])));
+    await api.watchUntil('/api/v1/resourcequotas', (quota) => {
+      if (at(quota, 'status', 'used') !== undefined) quotas.delete(textAt(quota, 'metadata', 'namespace'));
+      return quotas.size === 0;
+    });
+    await applyAll(planted.filter(({ kind }) => kind === 'Deployment'));
     const flags = { 'kubernetes.kubeconfig': bed.kubeconfigs.admin, 'kubernetes.qps': 5000, 'kubernetes.burst': 5000 };
     now = await openApp(flags);
     later = await openApp(flags, () => Date.now() + 15 * 60_000);

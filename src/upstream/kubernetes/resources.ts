@@ -45,8 +45,6 @@ export const RESOURCES = {
   jobs: other('batch', 'Job', 'jobs'),
   endpointslices: other('discovery.k8s.io', 'EndpointSlice', 'endpointslices'),
   events: other('events.k8s.io', 'Event', 'events'),
-  gateways: other('gateway.networking.k8s.io', 'Gateway', 'gateways'),
-  httproutes: other('gateway.networking.k8s.io', 'HTTPRoute', 'httproutes'),
   ingressclasses: other('networking.k8s.io', 'IngressClass', 'ingressclasses', { namespaced: false }),
   ingresses: other('networking.k8s.io', 'Ingress', 'ingresses'),
   networkpolicies: other('networking.k8s.io', 'NetworkPolicy', 'networkpolicies'),
@@ -69,6 +67,12 @@ export const RESOURCES = {
   ),
   customresourcedefinitions: other('apiextensions.k8s.io', 'CustomResourceDefinition', 'customresourcedefinitions', { namespaced: false }),
   apiservices: other('apiregistration.k8s.io', 'APIService', 'apiservices', { namespaced: false }),
+} as const satisfies Record<string, ResourceRef>;
+
+/** Kinds of add-ons that tools know, where discovery shows them. */
+export const ADD_ONS = {
+  gateways: other('gateway.networking.k8s.io', 'Gateway', 'gateways'),
+  httproutes: other('gateway.networking.k8s.io', 'HTTPRoute', 'httproutes'),
 } as const satisfies Record<string, ResourceRef>;
 
 /** `v1`, `apps/v1`. */

@@ -1,13 +1,22 @@
 // All planted faults, and what the cluster around them has.
 
+import { CLUSTER_FAULTS } from './cluster.ts';
 import { CONTROL_FAULTS } from './control.ts';
 import type { PlantedFault } from './fault.ts';
 import { NODE, node, object, type Planted } from './objects.ts';
 import { PLACEMENT_FAULTS } from './placement.ts';
 import { POD_FAULTS } from './pods.ts';
+import { STARTING_FAULTS } from './starting.ts';
 import { gatewayDefinitions, TRAFFIC_FAULTS } from './traffic.ts';
 
-export const FAULTS: readonly PlantedFault[] = [...POD_FAULTS, ...PLACEMENT_FAULTS, ...TRAFFIC_FAULTS, ...CONTROL_FAULTS];
+export const FAULTS: readonly PlantedFault[] = [
+  ...POD_FAULTS,
+  ...STARTING_FAULTS,
+  ...PLACEMENT_FAULTS,
+  ...TRAFFIC_FAULTS,
+  ...CONTROL_FAULTS,
+  ...CLUSTER_FAULTS,
+];
 
 export const namespaceOf = ({ name }: Pick<PlantedFault, 'name'>): string => `fault-${name.replaceAll(' ', '-')}`;
 

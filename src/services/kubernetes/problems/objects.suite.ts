@@ -2,9 +2,8 @@
 
 import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
 import { type KubeObject, kindOf } from '../../../upstream/kubernetes/objects.ts';
-import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { groupBy, type Problem, refText } from './problem.ts';
-import { createSnapshot, type Plural, type Snapshot } from './snapshot.ts';
+import { createSnapshot, KINDS, type Plural, type Snapshot } from './snapshot.ts';
 
 export const NOW = Date.parse('2026-03-01T12:00:00Z');
 export const MINUTE = 60_000;
@@ -26,7 +25,7 @@ export interface Head {
 }
 
 const CLUSTER_SCOPED = new Set(
-  Object.values(RESOURCES)
+  Object.values(KINDS)
     .filter(({ namespaced }) => !namespaced)
     .map(({ kind }) => kind as string),
 );
@@ -101,12 +100,12 @@ export const warn = (kind: string, name: string, reason: string, message: string
   ...more,
 });
 
-const PLURALS = new Map(Object.entries(RESOURCES).map(([plural, { kind }]) => [kind as string, plural as Plural]));
+const PLURALS = new Map(Object.entries(KINDS).map(([plural, { kind }]) => [kind as string, plural as Plural]));
 
 /** All kinds count as read, except `unread`. */
 export const snapshotOf = (objects: readonly KubeObject[], events: readonly KubeEvent[] = [], unread: readonly Plural[] = []): Snapshot => {
   const groups = groupBy(objects, (object) => PLURALS.get(kindOf(object)) ?? '');
-  const all = (Object.keys(RESOURCES) as Plural[]).filter((plural) => !unread.includes(plural));
+  const all = (Object.keys(KINDS) as Plural[]).filter((plural) => !unread.includes(plural));
   return createSnapshot({ objects: Object.fromEntries(all.map((plural) => [plural, groups.get(plural) ?? []])), events });
 };
 

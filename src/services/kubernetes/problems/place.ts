@@ -2,16 +2,10 @@
 
 import { parsePath, select } from '../../../kit/paths.ts';
 import type { KubeObject } from '../../../upstream/kubernetes/objects.ts';
-import { type Ref, toRef } from './problem.ts';
+import { type Place, type Ref, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';
 
-export interface Place {
-  /** The object that has the field. */
-  readonly of: Ref;
-  readonly field: string;
-  /** `none` where nothing stands. */
-  readonly value: string;
-}
+export type { Place } from './problem.ts';
 
 const MAX_VALUE = 160;
 

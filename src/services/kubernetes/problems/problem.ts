@@ -2,7 +2,6 @@
 
 import type { NextCall } from '../../../kit/result.ts';
 import { type KubeObject, kindOf, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
-import type { Place } from './place.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type Severity = 'critical' | 'warning' | 'info';
@@ -12,6 +11,15 @@ export interface Ref {
   readonly kind: string;
   readonly name: string;
   readonly namespace?: string | undefined;
+}
+
+/** A field, as kubernetes_get_resource takes its path. */
+export interface Place {
+  /** The object that has the field. */
+  readonly of: Ref;
+  readonly field: string;
+  /** `none` where nothing stands. */
+  readonly value: string;
 }
 
 export interface Problem {

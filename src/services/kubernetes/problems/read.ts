@@ -5,10 +5,10 @@ import { type AppError, toAppError } from '../../../kit/errors.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
 import { type KubeObject, mapAt, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
-import { RESOURCES, resourceName } from '../../../upstream/kubernetes/resources.ts';
+import { ADD_ONS, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { inParallel } from '../scan.ts';
 import { reduceManagedFields } from './deprecated.ts';
-import { createSnapshot, type Plural, type Snapshot } from './snapshot.ts';
+import { createSnapshot, KINDS, type Plural, type Snapshot } from './snapshot.ts';
 
 const PARALLEL = 6;
 /** Objects of one kind. */
@@ -48,7 +48,7 @@ const certificateOf = (secret: KubeObject): KubeObject => ({
 });
 
 const readKind = async (client: KubernetesClient, plural: Plural, { namespace, signal }: ReadOptions): Promise<Part> => {
-  const resource = RESOURCES[plural];
+  const resource = KINDS[plural];
   const isSecret = plural === 'secrets';
   const query = {
     signal,
@@ -91,25 +91,23 @@ const whyOf = ({ code }: AppError): string => WORDS[code] ?? 'unreadable';
 
 /** Cluster-wide kinds alone say nothing about workloads: where no other may be read, the refusal is the answer. */
 const throwIfShut = (parts: readonly Part[]): void => {
-  const namespaced = parts.filter(({ plural }) => RESOURCES[plural].namespaced);
+  const namespaced = parts.filter(({ plural }) => KINDS[plural].namespaced);
   const decisive = namespaced.length > 0 ? namespaced : parts;
   const [first] = decisive;
   if (first !== undefined && 'error' in first && decisive.every((part) => 'error' in part)) throw first.error;
 };
 
-/** Kinds of add-ons: a cluster that does not serve them lacks nothing, and is not asked. */
-const OPTIONAL = new Set<Plural>(['gateways', 'httproutes']);
+/** A cluster that does not serve add-ons lacks nothing, and is not asked. */
+const isOptional = (plural: Plural): boolean => Object.hasOwn(ADD_ONS, plural);
 
 const onlyServed = async (client: KubernetesClient, wanted: readonly Plural[], { signal }: ReadOptions): Promise<readonly Plural[]> => {
-  if (!wanted.some((plural) => OPTIONAL.has(plural))) return wanted;
+  if (!wanted.some(isOptional)) return wanted;
   const known = await client.discovery({ signal }).catch((thrown: unknown) => void toSurvivable(thrown));
   const isServed = (plural: Plural): boolean => {
-    const versions = known?.groups.find(({ name }) => name === RESOURCES[plural].group)?.versions ?? [];
-    return versions.some(
-      ({ version, resources }) => version === RESOURCES[plural].version && resources.some((one) => one.plural === plural),
-    );
+    const versions = known?.groups.find(({ name }) => name === KINDS[plural].group)?.versions ?? [];
+    return versions.some(({ version, resources }) => version === KINDS[plural].version && resources.some((one) => one.plural === plural));
   };
-  return wanted.filter((plural) => !OPTIONAL.has(plural) || isServed(plural));
+  return wanted.filter((plural) => !isOptional(plural) || isServed(plural));
 };
 
 /** @throws FORBIDDEN when not one of the kinds may be read */
@@ -128,7 +126,7 @@ export const readSnapshot = async (client: KubernetesClient, kinds: readonly Plu
       return { plural, error: toSurvivable(thrown) };
     } finally {
       done += 1;
-      options.progress?.({ progress: done, total: wanted.length, message: `read ${resourceName(RESOURCES[plural])}` });
+      options.progress?.({ progress: done, total: wanted.length, message: `read ${resourceName(KINDS[plural])}` });
     }
   });
   const failed = parts.flatMap((part) => ('error' in part ? [part] : []));

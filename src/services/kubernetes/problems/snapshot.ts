@@ -11,12 +11,15 @@ import {
   namespaceOf,
   textAt,
 } from '../../../upstream/kubernetes/objects.ts';
-import type { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
+import { ADD_ONS, RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { workloadOf } from '../usage.ts';
 import { groupBy, type Ref, refKey, toRef } from './problem.ts';
 
-/** A built-in kind by its plural. */
-export type Plural = keyof typeof RESOURCES;
+/** What the checks read. */
+export const KINDS = { ...RESOURCES, ...ADD_ONS } as const;
+
+/** One of these by its plural. */
+export type Plural = keyof typeof KINDS;
 
 export interface Snapshot {
   /** Empty also when the kind was not read: ask `isRead` before concluding that something is absent. */

@@ -17,7 +17,7 @@ import { diagnose } from '../problems/diagnose.ts';
 import { FAMILIES } from '../problems/families.ts';
 import { type Found, findProblems } from '../problems/find.ts';
 import { countOf, type Problem, refKey, refText, toRef } from '../problems/problem.ts';
-import type { Plural } from '../problems/snapshot.ts';
+import { KINDS, type Plural } from '../problems/snapshot.ts';
 
 const input = z.object({
   kind: z.string().min(1).max(500).optional().describe('One kind or a comma list; absent = all checks.'),
@@ -132,7 +132,7 @@ const isInScope = ({ ref, involves = [] }: Problem, namespace: string | undefine
   [ref, ...involves].some((one) => one.namespace === namespace || (one.kind === 'namespace' && one.name === namespace));
 
 const isAbout = ({ ref, involves = [] }: Problem, about: readonly Plural[] | undefined): boolean =>
-  about === undefined || [ref, ...involves].some(({ kind }) => about.some((plural) => RESOURCES[plural].kind.toLowerCase() === kind));
+  about === undefined || [ref, ...involves].some(({ kind }) => about.some((plural) => KINDS[plural].kind.toLowerCase() === kind));
 
 const answerScan = async (about: readonly Plural[] | undefined, most: number, call: ProblemsCall): Promise<Answer> => {
   const { client, cluster, ctx } = call;
@@ -171,7 +171,7 @@ const answerScan = async (about: readonly Plural[] | undefined, most: number, ca
 
 /** The built-in kind behind a resource; undefined for others. */
 const toPlural = ({ group, plural }: ApiResource): Plural | undefined =>
-  Object.hasOwn(RESOURCES, plural) && RESOURCES[plural as Plural].group === group ? (plural as Plural) : undefined;
+  Object.hasOwn(KINDS, plural) && KINDS[plural as Plural].group === group ? (plural as Plural) : undefined;
 
 const answerOne = async (resource: ApiResource, name: string, call: ProblemsCall): Promise<Answer> => {
   const { client, cluster, ctx } = call;
