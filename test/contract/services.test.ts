@@ -2,16 +2,27 @@
 
 import { afterAll, beforeAll } from 'vitest';
 import type { CallContext } from '../../src/kit/context.ts';
+import { helm } from '../../src/services/helm/index.ts';
 import { kubernetes } from '../../src/services/kubernetes/index.ts';
 import { platform } from '../../src/services/platform/index.ts';
+import { kubernetesConfig } from '../../src/upstream/kubernetes/config.ts';
+import { type Double, openDouble, toChartArchive } from '../support/chart-repository.ts';
 import { type Cluster, openCluster } from '../support/program.ts';
 import { serviceContract } from './service-contract.ts';
 
 let cluster: Cluster;
+let charts: Double;
 beforeAll(async () => {
   cluster = await openCluster();
+  const archive = toChartArchive('web', { 'Chart.yaml': 'name: web\nversion: 1.0.0\n', 'values.yaml': 'password: canary-chart\n' });
+  charts = await openDouble((request, response) => {
+    response.writeHead(200).end(request.url === '/index.yaml' ? 'entries:\n  web:\n  - version: 1.0.0\n    urls: [web.tgz]\n' : archive);
+  });
 });
-afterAll(() => cluster.close());
+afterAll(async () => {
+  await cluster.close();
+  await charts.close();
+});
 
 /** A context without neighbours: what a tool sees when it stands alone. */
 const context = (signal: AbortSignal): CallContext => ({
@@ -67,6 +78,23 @@ serviceContract({
     kubernetes_proxy_request: { name: 'service/payment', port: 'http', path: '/healthz', ...shop },
     kubernetes_find_problems: { ...shop },
     kubernetes_check_network: { to: 'service/payment', ...shop },
+  },
+  canaries: ['canary-'],
+  context,
+});
+
+serviceContract({
+  definition: helm,
+  config: () => ({ kubeconfigPath: cluster.kubeconfig, repositories: [{ name: 'stable', url: charts.url }] }),
+  downConfig: { kubeconfigPath: 'nowhere/kubeconfig' },
+  wrongConfig: { maxRetries: 'often' },
+  env: () => ({}),
+  section: () => kubernetesConfig.parse({}),
+  calls: {
+    helm_list_releases: { namespace: 'shop' },
+    helm_get_release: { name: 'payment', namespace: 'shop' },
+    helm_search_charts: { query: 'web' },
+    helm_get_chart: { chart: 'stable/web', view: 'values' },
   },
   canaries: ['canary-'],
   context,
