@@ -105,8 +105,8 @@ export interface ChangeDefinition<Client, Input extends Shape, State, Undo> {
   readonly needs?: string;
   /** Changes nothing: reads, asks the backend for a dry run, computes the diff. */
   plan(args: z.infer<z.ZodObject<Input>>, client: Client, ctx: CallContext): Promise<Plan<State>>;
-  /** Does exactly what the plan says; the backend's own preconditions guard against a change in between. */
-  apply(plan: Plan<State>, client: Client, ctx: CallContext): Promise<Applied<Undo>>;
+  /** Does exactly what the plan says; the backend's own preconditions guard against a change in between. `wait` (ms) is for backends that wait by themselves. */
+  apply(plan: Plan<State>, client: Client, ctx: CallContext, wait: number): Promise<Applied<Undo>>;
   /** Looks, and waits while `wait` allows, until the world agrees. */
   verify(plan: Plan<State>, applied: Applied<Undo>, wait: number, client: Client, ctx: CallContext): Promise<Verification>;
   /** Plans the inverse; `platform_undo_change` applies it like any other plan. */
@@ -170,7 +170,7 @@ export const change = <Client, Input extends Shape, State, Undo>(
     return toPlanAnswer(plan, { ...(issued === undefined ? {} : { plan: issued.token, expiresAt: issued.expiresAt }), effect, approval });
   };
   const execute = async (plan: Plan<State>, wait: number, client: Client, ctx: CallContext): Promise<Answer> => {
-    const applied = await definition.apply(plan, client, ctx);
+    const applied = await definition.apply(plan, client, ctx, wait);
     const record = port(ctx).record(
       {
         tool: name,

@@ -124,7 +124,9 @@ describe('services by configuration (SEED-CONF-02)', () => {
       const reply = await post('/api/aggregate/http', list);
       const tools = ((await reply.json()) as { result: { tools: { name: string }[] } }).result.tools.map(({ name }) => name.split('_')[0]);
       const routes = await Promise.all(
-        ['platform', 'kubernetes', 'helm'].map(async (name) => (await fetch(`${url}/api/${name}/http`, { method: 'OPTIONS' })).status !== 404),
+        ['platform', 'kubernetes', 'helm'].map(
+          async (name) => (await fetch(`${url}/api/${name}/http`, { method: 'OPTIONS' })).status !== 404,
+        ),
       );
       return { services: [...new Set(tools)].sort(), routes };
     });

@@ -6,6 +6,7 @@ import type { ServiceDeps } from '../../kit/service.ts';
 import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
 import type { KubernetesConfig } from '../../upstream/kubernetes/config.ts';
 import { clientFor, type Kubernetes, openKubernetes } from '../../upstream/kubernetes/kubernetes.ts';
+import { createBinary, type HelmBinary } from './binary/binary.ts';
 import type { HelmConfig } from './config.ts';
 import { createRepositories, type Repositories } from './repositories/repositories.ts';
 import { createStorage, type Storage } from './storage/storage.ts';
@@ -15,6 +16,7 @@ export interface Helm {
   readonly kubernetes: Kubernetes;
   readonly storage: Storage;
   readonly repositories: Repositories;
+  readonly binary: HelmBinary;
   readonly now: () => number;
 }
 
@@ -30,7 +32,14 @@ export const openHelm = async (config: HelmConfig, deps: ServiceDeps): Promise<H
       onCircuit: (change) => deps.onCircuit?.({ ...change, service: 'helm' }),
     },
   );
-  return { config, kubernetes, storage: createStorage(), repositories: createRepositories(config, deps), now: deps.now };
+  return {
+    config,
+    kubernetes,
+    storage: createStorage(),
+    repositories: createRepositories(config, deps),
+    binary: createBinary(config, deps, kubernetes),
+    now: deps.now,
+  };
 };
 
 /** The client of the cluster that a call means, and its name as answers state it. */

@@ -90,7 +90,8 @@ export const decodeRelease = async (text: string, object: string): Promise<Relea
   return toRelease(value);
 };
 
-const toRelease = (record: Fields): Release => {
+/** A record, and the dry run of the binary, which prints one. */
+export const toRelease = (record: Fields): Release => {
   const info = toFields(record['info']);
   return {
     name: toText(record['name']) ?? '',
