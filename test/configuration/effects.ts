@@ -116,6 +116,7 @@ export const EFFECTS: Readonly<Record<string, readonly string[]>> = {
   'test/contract/telemetry.test.ts': ['kubernetes.circuitFailures', 'kubernetes.circuitOpenSec'],
   'src/upstream/kubernetes/targets.test.ts': ['kubernetes.context', 'kubernetes.contexts', 'kubernetes.retries'],
   'test/contract/helm.test.ts': ['helm.kubeconfigPath'],
+  'test/contract/helm-binary.test.ts': ['helm.namespace', 'helm.debug', 'helm.timeoutSec', 'helm.binary'],
   'test/contract/helm-charts.test.ts': ['helm.maxRetries', 'helm.httpProxy', 'helm.repositories', 'helm.allowedHosts'],
   'src/services/kubernetes/tools/problems.test.ts': ['kubernetes.namespaces'],
 };
@@ -155,10 +156,6 @@ export const UNPROVEN: readonly string[] = [
   'secrets.vault.mount',
   'security.approval.delete',
   'security.policyFile',
-  'helm.namespace',
-  'helm.debug',
-  'helm.timeoutSec',
-  'helm.binary',
   'kubernetes.timeoutSec',
   'kubernetes.qps',
   'kubernetes.burst',

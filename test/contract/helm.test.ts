@@ -280,3 +280,18 @@ describe('rights and settings of Helm', () => {
     await limited.close();
   });
 });
+
+describe('signals of Helm', () => {
+  it('finds releases by name, and tells revisions as changes', async () => {
+    const { parts } = await app.app.manager.service('helm');
+    const ctx = { signal: new AbortController().signal, caller: app.app.local };
+    const hits = await parts.signals.find?.({ text: 'pay*', limit: 10 }, ctx);
+    expect(hits).toMatchObject([{ kind: 'HelmRelease', ref: 'helm://demo/shop/payment', open: { tool: 'helm_get_release' } }]);
+    const changes = await parts.signals.changes?.(
+      { kind: '', name: 'stuck', namespace: NAMESPACE },
+      { from: NOW - 50 * 60_000, to: NOW },
+      ctx,
+    );
+    expect(changes).toMatchObject([{ what: 'release stuck revision 2 pending-upgrade', at: '2026-02-28T23:15:00Z' }]);
+  });
+});

@@ -13,6 +13,8 @@ import type { KubernetesApi } from '../backends/kubernetes/api.ts';
 import { connect, createNamespace, deleteNamespace, helm, readBed } from '../backends/kubernetes/bed.ts';
 import { type Double, openDouble, openRegistry, type RegistryDouble, sha256, toChartArchive } from '../support/chart-repository.ts';
 import { chartFiles, writeChart } from '../support/helm-chart.ts';
+import { sendRpc } from '../support/http.ts';
+import { startProgram } from '../support/program.ts';
 
 type Structured = Readonly<Record<string, unknown>>;
 type Call = (tool: string, args: object, signal?: AbortSignal) => Promise<Structured>;
@@ -242,7 +244,9 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
       expect(await read('big', 'manifest', { fields: ['deployment/big'] })).toMatchObject({
         manifest: [{ object: { spec: { replicas: 1 } } }],
       });
-      expect(await read('big', 'values', { maxTokens: 1000 })).toMatchObject({ values: { blob: expect.stringMatching(/…\(\+\d+ chars\)$/) } });
+      expect(await read('big', 'values', { maxTokens: 1000 })).toMatchObject({
+        values: { blob: expect.stringMatching(/…\(\+\d+ chars\)$/) },
+      });
     });
 
     it('ConfigMaps as storage', async () => {
@@ -377,7 +381,10 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
 
     it('uninstalls with the records kept, and comes back from them; then without', async () => {
       const kept = await apply('helm_uninstall_release', { name: 'store', namespace, keepHistory: true });
-      expect(kept).toMatchObject({ verification: { result: 'pass', detail: expect.stringContaining('all objects are gone') }, undo: { tool: 'platform_undo_change' } });
+      expect(kept).toMatchObject({
+        verification: { result: 'pass', detail: expect.stringContaining('all objects are gone') },
+        undo: { tool: 'platform_undo_change' },
+      });
       expect(await read('store', 'summary')).toMatchObject({ status: 'uninstalled' });
       expect(await apply('helm_rollback_release', { name: 'store', namespace, revision: 4 })).toMatchObject({
         verification: { result: 'pass' },
@@ -471,6 +478,48 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
       await expect.poll(running, { timeout: 20_000 }).toEqual([]);
       expect(await read('left', 'summary')).toMatchObject({ status: expect.stringMatching(/failed|pending-install/) });
       expect(await refusal(apply('helm_uninstall_release', { name: 'left', namespace }))).toBeDefined();
+    });
+
+    it('ends its work when the server is killed; the next call tells the state', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'killed-'));
+      const file = join(folder, 'config.yaml');
+      await writeFile(
+        file,
+        stringify({
+          kubernetes: { kubeconfig: bed.kubeconfigs.admin },
+          helm: {
+            binary: major === 3 ? bed.bin.helm3 : bed.bin.helm4,
+            repositories: [{ name: 'stable', url: repository.url }],
+            timeoutSec: 15,
+          },
+          security: { allowWrites: true },
+        }),
+      );
+      const server = await startProgram(['--mode', 'http', '--config', file]);
+      const send = async (more: object): Promise<Structured> => {
+        const args = { ...target(), name: 'killed', values: realHook(['true'], { nobody: 'here' }), ...more };
+        const { body } = await sendRpc(`${server.url}/api/helm/http`, 'tools/call', { name: 'helm_deploy_release', arguments: args });
+        return (JSON.parse(body) as { result: { structuredContent: Structured } }).result.structuredContent;
+      };
+      await apply('helm_deploy_release', { ...target(), name: 'killed' });
+      const planned = await send({});
+      const lost = refusal(send({ apply: planned['plan'], wait: '60s' }));
+      await api.watchUntil(`/apis/batch/v1/namespaces/${namespace}/jobs?fieldSelector=metadata.name%3Dkilled-migrate`, () => true, 60);
+      await server.stop('SIGKILL');
+      await lost;
+      expect(await read('killed', 'summary')).toMatchObject({
+        revision: 2,
+        status: 'pending-upgrade',
+        problems: [{ problem: expect.stringContaining('an operation is at work') }],
+      });
+      expect(await refusal(plan('helm_deploy_release', { ...target(), name: 'killed' }))).toMatchObject({ details: { reason: 'PENDING' } });
+      // Helm itself gives up at its own time and writes that down.
+      await expect.poll(running, { timeout: 40_000, interval: 500 }).toEqual([]);
+      expect(await read('killed', 'summary')).toMatchObject({ revision: 2, status: 'failed' });
+      expect(await apply('helm_rollback_release', { name: 'killed', namespace })).toMatchObject({ verification: { result: 'pass' } });
+      for (const name of (await readdir(tmpdir())).filter((one) => one.startsWith('helm-run-')))
+        await rm(join(tmpdir(), name), { recursive: true });
+      await rm(folder, { recursive: true });
     });
 
     it('lets no chart out of the namespaces that may be reached', async () => {

@@ -5,6 +5,7 @@ import { toAppError } from '../../kit/errors.ts';
 import { defineService } from '../../kit/service.ts';
 import { helmConfig } from './config.ts';
 import { type Helm, openHelm } from './helm.ts';
+import { completions, prompts, signals, templates } from './parts.ts';
 import chart from './tools/chart.ts';
 import deploy from './tools/deploy.ts';
 import get from './tools/get.ts';
@@ -35,4 +36,8 @@ export const helm = defineService({
   connect: openHelm,
   ping,
   close: ({ kubernetes }) => kubernetes.targets.close(),
+  templates,
+  prompts,
+  completions,
+  signals,
 });

@@ -11,7 +11,7 @@ import { openRevision } from '../release/open.ts';
 import { type ResourceRow, readLive, readResources } from '../release/resources.ts';
 import type { Revision } from '../storage/revisions.ts';
 import { findHistory } from './current.ts';
-import { isKept } from './objects.ts';
+import { isLeft } from './objects.ts';
 import { type Address, type HelmState, type HelmUndo, releaseRef } from './state.ts';
 
 /** A call ends this long before its deadline, so that what happened can still be said. */
@@ -182,7 +182,7 @@ export const verifyState = async (plan: Plan<HelmState>, wait: number, helm: Hel
     const left = (
       await readLive(
         client,
-        objects.filter((object) => !isKept(object)),
+        objects.filter((object) => !isLeft(object)),
         ctx.signal,
       )
     ).filter(({ live }) => live !== undefined);
@@ -195,4 +195,4 @@ export const verifyState = async (plan: Plan<HelmState>, wait: number, helm: Hel
 };
 
 /** The objects that an uninstall takes away, for its verification: their records may be gone by then. */
-export const uninstalled = new WeakMap<Plan<HelmState>, { readonly objects: readonly Parameters<typeof isKept>[0][] }>();
+export const uninstalled = new WeakMap<Plan<HelmState>, { readonly objects: readonly Parameters<typeof isLeft>[0][] }>();

@@ -36,7 +36,11 @@ const MAX_CHECKED = 100;
 const KEEP = 'helm.sh/resource-policy';
 const GENERATED = '(generated anew with each rendering)';
 
-export const isKept = ({ object }: ManifestObject): boolean => mapAt(object, 'metadata', 'annotations')[KEEP] === 'keep';
+/** An upgrade leaves alone what says `keep`. */
+const isKept = ({ object }: ManifestObject): boolean => mapAt(object, 'metadata', 'annotations')[KEEP] === 'keep';
+
+/** An uninstall leaves alone whatever bears the annotation, whatever it says: so Helm 3.21 and 4.2 do (`filterManifestsToKeep`). */
+export const isLeft = ({ object }: ManifestObject): boolean => mapAt(object, 'metadata', 'annotations')[KEEP] !== undefined;
 
 export const objectRef = (cluster: string, { kind, namespace, name }: ManifestObject, resource: ResourceRef | undefined): string =>
   resource === undefined

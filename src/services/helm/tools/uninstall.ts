@@ -8,7 +8,7 @@ import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import { listAt, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { applyState, uninstalled, verifyState } from '../change/apply.ts';
-import { isKept, objectRef, permitAll } from '../change/objects.ts';
+import { isLeft, objectRef, permitAll } from '../change/objects.ts';
 import { planRollback } from '../change/rollback.ts';
 import { clusterOf, type HelmState, type HelmUndo, releaseRef } from '../change/state.ts';
 import { HELM_BINARY } from '../find.ts';
@@ -66,8 +66,8 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
   await permitAll(client, [...manifest.objects, ...hookObjects], ctx.signal);
   const live = await readLive(client, manifest.objects, ctx.signal);
   const present = live.filter((one) => one.live !== undefined);
-  const gone = present.filter(({ wanted }) => !isKept(wanted));
-  const kept = present.filter(({ wanted }) => isKept(wanted)).map(({ wanted }) => wanted.ref);
+  const gone = present.filter(({ wanted }) => !isLeft(wanted));
+  const kept = present.filter(({ wanted }) => isLeft(wanted)).map(({ wanted }) => wanted.ref);
   const claims = await claimsLeft(client, manifest.objects, ctx.signal);
   const plan: Plan<HelmState> = {
     summary: `Uninstall ${args.namespace}/${args.name} (revision ${current.revision}, ${current.status}): ${gone.length} objects are deleted${args.keepHistory ? ', the records stay' : ` and ${history.length} records`}`,
