@@ -69,15 +69,20 @@ const toMode = ({ security }: ServerConfig): Effect => (security.allowWrites ? (
 const isEnabled = (name: string, { enabledServices, disabledServices }: ServerConfig['enableDisable']): boolean =>
   !disabledServices.includes(name) && (name === 'platform' || enabledServices.length === 0 || enabledServices.includes(name));
 
-const toEntries = async (config: Config, env: Settings['env']): Promise<{ entries: ServiceEntry[]; clusters: number }> => {
+const toEntries = async (
+  config: Config,
+  env: Settings['env'],
+): Promise<{ entries: ServiceEntry[]; clusters: number; capabilities: ReadonlySet<string> }> => {
   const plugins = await Promise.all(config.plugins.map(loadPlugin));
   checkServiceNames(config, [...Object.keys(builtIn), ...plugins.map(({ definition }) => definition.name)]);
   let clusters = 1;
+  const capabilities = new Set<string>();
   const own = Object.entries(builtIn).map(([name, slot]): ServiceEntry => {
     const catalogue = (catalogueFile as unknown as readonly ServiceCatalogue[]).find((item) => item.name === name);
     if (catalogue === undefined) throw new AppError('INTERNAL', `The catalogue lacks ${name}: run npm run generate.`);
-    const found = slot.find(config[name] as never, env);
+    const found = slot.find(config[name] as never, env, config);
     clusters = Math.max(clusters, found.clusters ?? 1);
+    for (const capability of found.capabilities ?? []) capabilities.add(capability);
     return { catalogue, load: slot.load, config: config[name], configured: found.configured && isEnabled(name, config.enableDisable) };
   });
   const plugged = plugins.map(
@@ -88,7 +93,7 @@ const toEntries = async (config: Config, env: Settings['env']): Promise<{ entrie
       configured: isEnabled(definition.name, config.enableDisable),
     }),
   );
-  return { entries: [...own, ...plugged], clusters };
+  return { entries: [...own, ...plugged], clusters, capabilities };
 };
 
 /** Getters, since these keys change while the server runs. */
@@ -187,7 +192,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     onCircuit: metrics.circuit,
     tracing,
   };
-  const { entries, clusters } = await toEntries(config, env);
+  const { entries, clusters, capabilities } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
   observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped });
   const stopping = new AbortController();
@@ -261,7 +266,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     mode,
     enabledTools: config.enableDisable.enabledTools,
     disabledTools: config.enableDisable.disabledTools,
-    capabilities: () => new Set(policy.current().allowsCommands ? ['exec'] : []),
+    capabilities: () => (policy.current().allowsCommands ? capabilities.union(new Set(['exec'])) : capabilities),
     form: config.definitions.form,
     manyClusters: clusters > 1,
     policy: policy.current,

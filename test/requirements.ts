@@ -19,7 +19,7 @@ export const REQUIREMENTS = {
   'SEED-ARCH-06': ['proven', 'Infrastructure layer: cache (LRU, segmented), secret management, logging, metrics'],
   'SEED-ARCH-07': ['due', 'Ten services: Kubernetes, Helm, Grafana, Prometheus, Kibana, Elasticsearch, Alertmanager, Jaeger, …'],
   'SEED-SVC-KUBERNETES': ['proven', 'Kubernetes cluster as a backend'],
-  'SEED-SVC-HELM': ['due', 'Helm releases and charts'],
+  'SEED-SVC-HELM': ['proven', 'Helm releases and charts'],
   'SEED-SVC-GRAFANA': ['due', 'Grafana'],
   'SEED-SVC-PROMETHEUS': ['due', 'Prometheus'],
   'SEED-SVC-KIBANA': ['due', 'Kibana'],

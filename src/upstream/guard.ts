@@ -17,6 +17,8 @@ export interface GuardOptions {
   readonly networks?: readonly string[];
   /** `https` alone by default. */
   readonly schemes?: readonly ('http' | 'https')[];
+  /** An http or https proxy through which all goes. Then it resolves the names, and its own rules say which addresses may be reached. */
+  readonly proxy?: string | undefined;
   /** All addresses of a name. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
@@ -125,7 +127,7 @@ const resolveByDns = async (host: string): Promise<readonly string[]> => (await 
 const forbidden = (url: URL, words: string): AppError =>
   new AppError('FORBIDDEN', `${url.hostname} may not be reached: ${words}.`, { details: { host: url.hostname } });
 
-export const createGuard = ({ hosts, networks: listed = [], schemes = ['https'], resolve = resolveByDns }: GuardOptions): Guard => {
+export const createGuard = ({ hosts, networks: listed = [], schemes = ['https'], proxy, resolve = resolveByDns }: GuardOptions): Guard => {
   const networks = parseNetworks(listed);
 
   const parse = (text: string, base?: URL): URL => {
@@ -146,6 +148,7 @@ export const createGuard = ({ hosts, networks: listed = [], schemes = ['https'],
     if (hosts !== undefined && !isAllowed(url, hosts)) throw forbidden(url, 'it is not on the list of allowed hosts');
     // The parser has turned every spelling of an IPv4 address (decimal, octal, hexadecimal, short) into four parts.
     const literal = parseAddress(url.hostname);
+    if (literal === undefined && proxy !== undefined) return { url, addresses: [] };
     const found = literal === undefined ? await resolve(url.hostname).catch(() => []) : [literal.toString()];
     if (found.length === 0) throw new AppError('NOT_FOUND', `${url.hostname} has no address.`, { details: { host: url.hostname } });
     for (const text of found) {
@@ -158,12 +161,13 @@ export const createGuard = ({ hosts, networks: listed = [], schemes = ['https'],
   };
 
   const exchange = async ({ url, addresses }: { url: URL; addresses: readonly string[] }, request: GuardedRequest, signal: AbortSignal) => {
-    const { Agent, request: send } = await import('undici');
+    const { Agent, ProxyAgent, request: send } = await import('undici');
     const pinned = addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 }));
     // What was checked is what is connected to, whatever the name says a moment later.
     const pin: LookupFunction = (_, options, done) =>
       options.all ? done(null, pinned) : done(null, (pinned[0] as LookupAddress).address, (pinned[0] as LookupAddress).family);
-    const agent = new Agent({ connect: { lookup: pin }, pipelining: 0, maxResponseSize: -1 });
+    const limits = { pipelining: 0, maxResponseSize: -1 };
+    const agent = proxy === undefined ? new Agent({ connect: { lookup: pin }, ...limits }) : new ProxyAgent({ uri: proxy, ...limits });
     try {
       const { method = 'GET', headers = {}, body = null } = request;
       const response = await send(url, { dispatcher: agent, method, headers: { 'accept-encoding': 'identity', ...headers }, body, signal });

@@ -17,6 +17,7 @@ export const EFFECTS: Readonly<Record<string, readonly string[]>> = {
     'enableDisable.enabledServices',
     'enableDisable.disabledServices',
     'kubernetes.enabled',
+    'helm.enabled',
     'platform.enabled',
   ],
   'test/e2e/http.test.ts': ['server.cors.'],
@@ -114,6 +115,9 @@ export const EFFECTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'test/contract/telemetry.test.ts': ['kubernetes.circuitFailures', 'kubernetes.circuitOpenSec'],
   'src/upstream/kubernetes/targets.test.ts': ['kubernetes.context', 'kubernetes.contexts', 'kubernetes.retries'],
+  'test/contract/helm.test.ts': ['helm.kubeconfigPath'],
+  'test/contract/helm-binary.test.ts': ['helm.namespace', 'helm.debug', 'helm.timeoutSec', 'helm.binary'],
+  'test/contract/helm-charts.test.ts': ['helm.maxRetries', 'helm.httpProxy', 'helm.repositories', 'helm.allowedHosts'],
   'src/services/kubernetes/tools/problems.test.ts': ['kubernetes.namespaces'],
 };
 

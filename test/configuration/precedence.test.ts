@@ -53,6 +53,7 @@ describe('every key', () => {
       'security.policy.rules',
       'security.policy.roles',
       'security.policy.bindings',
+      'helm.repositories',
     ]);
   });
 

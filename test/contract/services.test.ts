@@ -4,17 +4,32 @@ import { afterAll, beforeAll } from 'vitest';
 import type { CallContext } from '../../src/kit/context.ts';
 import { createSealer } from '../../src/kit/seal.ts';
 import { createChanges } from '../../src/manager/changes.ts';
+import { helm } from '../../src/services/helm/index.ts';
 import { kubernetes } from '../../src/services/kubernetes/index.ts';
 import { platform } from '../../src/services/platform/index.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
+import { kubernetesConfig } from '../../src/upstream/kubernetes/config.ts';
+import { type Double, openDouble, toChartArchive } from '../support/chart-repository.ts';
+import { type HelmDouble, openHelmDouble } from '../support/helm-double.ts';
 import { type Cluster, openCluster } from '../support/program.ts';
 import { serviceContract } from './service-contract.ts';
 
 let cluster: Cluster;
+let charts: Double;
+let binary: HelmDouble;
 beforeAll(async () => {
   cluster = await openCluster();
+  binary = await openHelmDouble();
+  const archive = toChartArchive('web', { 'Chart.yaml': 'name: web\nversion: 1.0.0\n', 'values.yaml': 'password: canary-chart\n' });
+  charts = await openDouble((request, response) => {
+    response.writeHead(200).end(request.url === '/index.yaml' ? 'entries:\n  web:\n  - version: 1.0.0\n    urls: [web.tgz]\n' : archive);
+  });
 });
-afterAll(() => cluster.close());
+afterAll(async () => {
+  await cluster.close();
+  await charts.close();
+  await binary.close();
+});
 
 /** Plans of a caller that may change things; the one change that it remembers is a rename. */
 const changes = createChanges({
@@ -110,6 +125,27 @@ serviceContract({
     kubernetes_delete_resource: { kind: 'secret', name: 'payment-secret', ...shop },
     kubernetes_drain_node: { name: 'node-1' },
     kubernetes_exec_pod: { name: 'postgres-0', namespace: 'data', command: ['env'] },
+  },
+  canaries: ['canary-'],
+  context,
+});
+
+serviceContract({
+  definition: helm,
+  config: () => ({ kubeconfigPath: cluster.kubeconfig, repositories: [{ name: 'stable', url: charts.url }], binary: binary.binary }),
+  downConfig: { kubeconfigPath: 'nowhere/kubeconfig' },
+  wrongConfig: { maxRetries: 'often' },
+  env: () => ({}),
+  section: () => kubernetesConfig.parse({}),
+  calls: {
+    helm_list_releases: { namespace: 'shop' },
+    helm_get_release: { name: 'payment', namespace: 'shop' },
+    helm_search_charts: { query: 'web' },
+    helm_get_chart: { chart: 'stable/web', view: 'values' },
+    helm_render_chart: { chart: 'stable/web', view: 'manifest' },
+    helm_deploy_release: { name: 'new', namespace: 'shop', chart: 'stable/web', values: { password: 'canary-given' } },
+    helm_rollback_release: { name: 'payment', namespace: 'shop' },
+    helm_uninstall_release: { name: 'payment', namespace: 'shop' },
   },
   canaries: ['canary-'],
   context,

@@ -64,6 +64,7 @@ describe('config validate', () => {
       'audit database',
       'telemetry',
       'service kubernetes',
+      'service helm',
     ]);
     expect(stdout).not.toContain('SECRET');
   });
@@ -212,7 +213,7 @@ describe('--list', () => {
     const list = async (...words: string[]) => (await runProgram([...words, '--kubeconfig', cluster.kubeconfig])).stdout;
     const services = JSON.parse(await list('--list', 'services', '--output', 'json')) as { name: string; tools: number }[];
     const tools = JSON.parse(await list('--list', 'tools', '--output', 'json')) as { name: string; service: string }[];
-    expect(services.map(({ name }) => name)).toEqual(['platform', 'kubernetes']);
+    expect(services.map(({ name }) => name)).toEqual(['platform', 'kubernetes', 'helm']);
     expect(services.reduce((sum, { tools: count }) => sum + count, 0)).toBe(tools.length);
     expect(await list('--list', 'tools', '--service', 'platform')).toBe('platform_status: platform, read\n\n1 tools\n');
     expect(await list('--list', 'services', '--output', 'table')).toMatch(/^NAME +TOOLS\nplatform +1\n/);

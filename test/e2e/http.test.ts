@@ -105,7 +105,7 @@ describe('routes (SEED-ROUTE-03, SEED-ROUTE-05)', () => {
     const missing = await send('POST', '/api/loki/http');
     expect([missing.status, JSON.parse(missing.body).error]).toMatchObject([
       404,
-      { code: 'NOT_FOUND', details: { services: ['platform', 'kubernetes', 'aggregate'] } },
+      { code: 'NOT_FOUND', details: { services: ['platform', 'kubernetes', 'helm', 'aggregate'] } },
     ]);
     const method = await send('DELETE', '/health');
     expect([method.status, method.headers['allow']]).toEqual([405, 'GET, HEAD']);
@@ -204,7 +204,7 @@ describe('health (SEED-HTTP-05, GUIDE-DEPLOY-01)', () => {
     expect(JSON.parse((await send('GET', '/health')).body)).toEqual({ status: 'healthy' });
     expect(JSON.parse((await send('GET', '/ready')).body)).toEqual({ status: 'ready' });
     const { services } = JSON.parse((await send('GET', '/health/detailed')).body) as { services: { service: string; state: string }[] };
-    expect(services.map(({ service, state }) => `${service} ${state}`)).toEqual(['platform up', 'kubernetes up']);
+    expect(services.map(({ service, state }) => `${service} ${state}`)).toEqual(['platform up', 'kubernetes up', 'helm up']);
   });
 });
 

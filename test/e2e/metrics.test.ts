@@ -70,6 +70,7 @@ describe('/metrics', () => {
     expect(all('service_status').map(({ labels, value }) => [labels['service_name'], value])).toEqual([
       ['platform', 1],
       ['kubernetes', 1],
+      ['helm', 1],
     ]);
   });
 });

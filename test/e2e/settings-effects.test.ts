@@ -124,15 +124,18 @@ describe('services by configuration (SEED-CONF-02)', () => {
       const reply = await post('/api/aggregate/http', list);
       const tools = ((await reply.json()) as { result: { tools: { name: string }[] } }).result.tools.map(({ name }) => name.split('_')[0]);
       const routes = await Promise.all(
-        ['platform', 'kubernetes'].map(async (name) => (await fetch(`${url}/api/${name}/http`, { method: 'OPTIONS' })).status !== 404),
+        ['platform', 'kubernetes', 'helm'].map(
+          async (name) => (await fetch(`${url}/api/${name}/http`, { method: 'OPTIONS' })).status !== 404,
+        ),
       );
       return { services: [...new Set(tools)].sort(), routes };
     });
 
-  it('kubernetes.enabled and platform.enabled switch tools and routes off', async () => {
-    expect(await names({})).toEqual({ services: ['kubernetes', 'platform'], routes: [true, true] });
-    expect(await names({ MCP_K8S_ENABLED: 'false' })).toEqual({ services: ['platform'], routes: [true, false] });
-    expect(await names({ MCP_PLATFORM_ENABLED: 'false' })).toEqual({ services: ['kubernetes'], routes: [false, true] });
+  it('kubernetes.enabled, helm.enabled and platform.enabled switch tools and routes off', async () => {
+    expect(await names({})).toEqual({ services: ['helm', 'kubernetes', 'platform'], routes: [true, true, true] });
+    expect(await names({ MCP_K8S_ENABLED: 'false' })).toEqual({ services: ['platform'], routes: [true, false, false] });
+    expect(await names({ MCP_PLATFORM_ENABLED: 'false' })).toEqual({ services: ['helm', 'kubernetes'], routes: [false, true, true] });
+    expect(await names({ MCP_HELM_ENABLED: 'false' })).toEqual({ services: ['kubernetes', 'platform'], routes: [true, true, false] });
   });
 
   it('enableDisable.disabledServices wins; names of services that are not here open nothing', async () => {

@@ -51,7 +51,8 @@ const LOCAL = 'local';
 /** Groups of Kubernetes itself are never taken from a token: `system:masters` may do everything. */
 const toOwnGroups = (groups: readonly string[]): readonly string[] => groups.filter((group) => !group.startsWith('system:'));
 
-const toClientFor = ({ identity }: Kubernetes, cluster: string | undefined, { id, groups, namespaces }: Caller): ClientFor => ({
+/** Whose name and limits the calls of a caller bear. */
+export const toClientFor = ({ identity }: Kubernetes, cluster: string | undefined, { id, groups, namespaces }: Caller): ClientFor => ({
   cluster,
   ...(identity === 'impersonate' && id !== LOCAL ? { impersonate: { user: id, groups: toOwnGroups(groups) } } : {}),
   ...(namespaces === undefined ? {} : { namespaces }),

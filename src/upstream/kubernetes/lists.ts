@@ -173,7 +173,10 @@ const toPageInfo = (body: unknown, warnings: readonly string[]): PageInfo => {
 
 /** Items of a list come without their kind. */
 const toItems = (body: unknown, resource: ResourceRef): readonly KubeObject[] => {
-  if (!Array.isArray(valueAt(body, 'items'))) throw toNoList(resource);
+  const items = valueAt(body, 'items');
+  // An empty list of metadata has no items: Go writes null.
+  const isEmpty = items === null && textAt(body, 'kind')?.endsWith('List') === true;
+  if (!Array.isArray(items) && !isEmpty) throw toNoList(resource);
   const head = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   return listAt(body, 'items').map((item) => ({ ...item, ...head }));
 };
