@@ -2,7 +2,7 @@
 
 import { AppError } from '../../kit/errors.ts';
 import { parsePath, selectAll } from '../../kit/paths.ts';
-import { conditionOf, isTrue, type KubeObject, kindOf, numberAt, textAt } from '../../upstream/kubernetes/objects.ts';
+import { conditionOf, isTrue, type KubeObject, kindOf, numberAt, textAt, textsAt } from '../../upstream/kubernetes/objects.ts';
 import { rolloutStatus } from '../../upstream/kubernetes/rollout.ts';
 import { jobStatus, nodeStatus, phaseStatus, podStatus } from '../../upstream/kubernetes/status.ts';
 
@@ -104,16 +104,19 @@ const NAMED: Readonly<Record<string, Judge>> = {
   ready: (object) => (READY[kindOf(object)] ?? byCondition('Ready', 'True'))(object),
 };
 
+const deletionWords = (object: KubeObject): string => {
+  if (textAt(object, 'metadata', 'deletionTimestamp') === undefined) return 'exists and is not being deleted';
+  const finalizers = [...textsAt(object, 'metadata', 'finalizers'), ...textsAt(object, 'spec', 'finalizers')];
+  return finalizers.length === 0 ? 'is being deleted' : `is being deleted; held by the finalizers ${finalizers.join(', ')}`;
+};
+
 /** @throws INVALID_ARGUMENT for a text that is no condition */
 export const parseCondition = (text: string): Condition => {
   const absent = (): Judgement => failed('The object does not exist.');
   if (text === 'exists') return { judge: (object) => (object === undefined ? waiting('The object does not exist yet.') : met('exists')) };
   if (text === 'deleted')
     return {
-      judge: (object) =>
-        object === undefined
-          ? met('The object is gone.')
-          : waiting(textAt(object, 'metadata', 'deletionTimestamp') === undefined ? 'exists and is not being deleted' : 'is being deleted'),
+      judge: (object) => (object === undefined ? met('The object is gone.') : waiting(deletionWords(object))),
     };
   const [, type, wanted = 'True'] = /^condition=([A-Za-z0-9./-]+)(?:=([A-Za-z]+))?$/.exec(text) ?? [];
   const [, path] = /^jsonpath=(.+)$/s.exec(text) ?? [];

@@ -42,6 +42,9 @@ const findKeys = (before: readonly unknown[], after: readonly unknown[]): readon
 const pick = (item: Fields, keys: readonly string[]): Fields =>
   Object.fromEntries(keys.filter((key) => item[key] !== undefined).map((key) => [key, item[key]]));
 
+/** Keys are free in some maps: `__proto__` is one like any other. */
+const ownValue = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined);
+
 const diffItems = (
   before: readonly Fields[],
   after: readonly Fields[],
@@ -72,8 +75,8 @@ const toWhole = (path: readonly Segment[], before: unknown, after: unknown): Dif
 
 const diffLists = (before: readonly unknown[], after: readonly unknown[], path: readonly Segment[]): Difference[] => {
   const keys = before.length === 0 || after.length === 0 ? undefined : findKeys(before, after);
-  const byKeys = keys === undefined ? undefined : diffItems(before as readonly Fields[], after as readonly Fields[], keys, path);
-  if (byKeys !== undefined) return byKeys;
+  if (keys !== undefined)
+    return diffItems(before as readonly Fields[], after as readonly Fields[], keys, path) ?? [toWhole(path, before, after)];
   const areObjects = [...before, ...after].every(isObject);
   if (!areObjects || before.length !== after.length) return [toWhole(path, before, after)];
   return before.flatMap((item, index) => diffValues(item, after[index], [...path, index]));
@@ -83,12 +86,13 @@ const diffLists = (before: readonly unknown[], after: readonly unknown[], path: 
 const isOpenMap = (path: readonly Segment[]): boolean => path.at(-1) === 'labels' || path.at(-1) === 'annotations';
 
 const diffValues = (given: unknown, next: unknown, path: readonly Segment[]): Difference[] => {
-  const [before, after] = isOpenMap(path) ? [given ?? {}, next ?? {}] : [given, next];
+  const areMaps = isOpenMap(path) && [given, next].every((value) => value === undefined || isObject(value));
+  const [before, after] = areMaps ? [given ?? {}, next ?? {}] : [given, next];
   if (isDeepStrictEqual(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) return diffLists(before, after, path);
   if (!isObject(before) || !isObject(after)) return [toWhole(path, before, after)];
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return keys.flatMap((key) => diffValues(before[key], after[key], [...path, key]));
+  return keys.flatMap((key) => diffValues(ownValue(before, key), ownValue(after, key), [...path, key]));
 };
 
 /** Differences in the order of the fields; an absent state is `undefined`. */
@@ -112,7 +116,7 @@ const holds = (item: unknown, by: Fields): boolean =>
   isObject(item) && Object.entries(by).every(([key, value]) => isDeepStrictEqual(item[key], value));
 
 const childOf = (value: unknown, segment: Segment): unknown => {
-  if (typeof segment === 'string') return isObject(value) ? value[segment] : undefined;
+  if (typeof segment === 'string') return isObject(value) ? ownValue(value, segment) : undefined;
   if (!Array.isArray(value)) return undefined;
   return typeof segment === 'number' ? value[segment] : value.find((item) => holds(item, segment.by));
 };
@@ -127,7 +131,7 @@ const put = (container: Container, segment: Segment, value: unknown, at: number 
   if (typeof segment === 'string') {
     if (Array.isArray(container)) return false;
     if (value === undefined) delete container[segment];
-    else container[segment] = value;
+    else Object.defineProperty(container, segment, { value, enumerable: true, writable: true, configurable: true });
     return true;
   }
   if (!Array.isArray(container)) return false;
