@@ -25,6 +25,8 @@ interface Step {
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Lines of the answer that are shown. */
   readonly lines: number;
+  /** A change: what is added when its plan is applied. */
+  readonly apply?: Readonly<Record<string, unknown>>;
 }
 
 const STEPS: readonly Step[] = [
@@ -59,7 +61,36 @@ const STEPS: readonly Step[] = [
     arguments: { to: 'service/payment', from: 'deployment/checkout', namespace: 'shop' },
     lines: 14,
   },
+  {
+    say: 'Who changed what?',
+    tool: 'helm_get_release',
+    arguments: { name: 'payment', namespace: 'shop', view: 'diff' },
+    lines: 18,
+  },
+  {
+    say: 'The cure, first half: the pool as it was. What would that change?',
+    tool: 'kubernetes_patch_resource',
+    arguments: { kind: 'configmap', name: 'payment-config', namespace: 'shop', patch: { data: { DB_POOL_SIZE: '20' } } },
+    lines: 20,
+    apply: {},
+  },
+  {
+    say: 'The second half: the template of the revision before.',
+    tool: 'kubernetes_manage_resource',
+    arguments: { action: 'undo', kind: 'deployment', name: 'payment', namespace: 'shop' },
+    lines: 24,
+    apply: { wait: '90s' },
+  },
+  {
+    say: 'Is payment well?',
+    tool: 'kubernetes_find_problems',
+    arguments: { namespace: 'shop', kind: 'deployments,pods' },
+    lines: 12,
+  },
 ];
+
+/** The longest step waits for a rollout. */
+const CALL_MS = 120_000;
 
 const isTerminal = process.stdout.isTTY === true;
 const paint = (code: number, text: string): string => (isTerminal ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -72,24 +103,45 @@ const showLines = (text: string, most: number): string => {
   return [...shown, ...(lines.length > most ? [paint(2, `  … ${lines.length - most} more lines`)] : [])].join('\n');
 };
 
+const showProgress = (message: string | undefined): void => {
+  if (isTerminal && message !== undefined) write(`\r\u001b[K${paint(2, `   ${message}`.slice(0, process.stdout.columns ?? 140))}`);
+};
+
+/** One call, printed. */
+const ask = async (
+  client: McpClient,
+  { tool, lines }: Step,
+  args: Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, unknown>>> => {
+  write(`${paint(36, `   ${tool} ${JSON.stringify(args)}`)}\n`);
+  const started = performance.now();
+  const result = await client.callTool(
+    { name: tool, arguments: { ...args } },
+    { onprogress: ({ message }) => showProgress(message), timeout: CALL_MS },
+  );
+  const [block] = result.content;
+  const text = block?.type === 'text' ? block.text : '';
+  if (isTerminal) write('\r\u001b[K');
+  write(`${showLines(text, lines)}\n${paint(2, `   ${Math.round(performance.now() - started)} ms`)}\n`);
+  if (result.isError === true) throw new AppError('INTERNAL', `The step failed: ${text}`);
+  return (result.structuredContent ?? {}) as Readonly<Record<string, unknown>>;
+};
+
 const walk = async (client: McpClient): Promise<void> => {
   const { tools } = await client.listTools();
   for (const [index, step] of STEPS.entries()) {
     if (!tools.some(({ name }) => name === step.tool)) throw new AppError('INTERNAL', `The server does not offer ${step.tool}.`);
-    write(`\n${paint(1, `${index + 1}. ${step.say}`)}\n${paint(36, `   ${step.tool} ${JSON.stringify(step.arguments)}`)}\n`);
-    const started = performance.now();
-    const result = await client.callTool({ name: step.tool, arguments: { ...step.arguments } });
-    const [block] = result.content;
-    const text = block?.type === 'text' ? block.text : '';
-    write(`${showLines(text, step.lines)}\n${paint(2, `   ${Math.round(performance.now() - started)} ms`)}\n`);
-    if (result.isError === true) throw new AppError('INTERNAL', `The step failed: ${text}`);
+    write(`\n${paint(1, `${index + 1}. ${step.say}`)}\n`);
+    const { plan } = await ask(client, step, step.arguments);
+    if (step.apply !== undefined) await ask(client, step, { ...step.arguments, ...step.apply, apply: plan });
   }
 };
 
 const farewell = (url: string, kubeconfig: string): string => `
 ${paint(1, 'What happened')}
   42 minutes ago Helm release payment r8 cut the database pool from 20 to 2 and the memory limit from 512Mi to 256Mi:
-  requests wait for a connection, memory fills up, the pods are killed. Rolling back to r7 is the cure.
+  requests wait for a connection, memory fills up, the pods are killed. Putting both back was the cure. Each change was planned by
+  a dry run, shown as a difference, applied by its token, and verified; platform_undo_change takes it back.
   (A second, unrelated fault: recommendation waits for a node with the label disk=sdd, which is a typing error for ssd.)
 
 ${paint(1, 'Try it with your own client')}
@@ -133,7 +185,9 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   const api = await cluster.listen();
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, cluster.kubeconfig('admin'), { mode: 0o600 });
-  const app = await createApp(await loadSettings({ env: {}, flags: { 'kubernetes.kubeconfig': kubeconfig, 'logging.level': 'warn' } }));
+  const app = await createApp(
+    await loadSettings({ env: {}, flags: { 'kubernetes.kubeconfig': kubeconfig, 'logging.level': 'warn', 'security.allowWrites': true } }),
+  );
   try {
     const door = await openDoor(app, port);
     write(`${paint(1, `${NAME} ${VERSION}`)}: an embedded Kubernetes at ${api.url}, this server at ${door.url}\n`);
