@@ -186,7 +186,7 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, cluster.kubeconfig('admin'), { mode: 0o600 });
   const app = await createApp(
-    await loadSettings({ env: {}, flags: { 'kubernetes.kubeconfig': kubeconfig, 'logging.level': 'warn', 'security.allowWrites': true } }),
+    await loadSettings({ env: {}, flags: { 'kubernetes.kubeconfig': kubeconfig, 'logging.level': 'error', 'security.allowWrites': true } }),
   );
   try {
     const door = await openDoor(app, port);

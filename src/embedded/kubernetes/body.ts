@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import type { ResourceContext } from './context.ts';
 import { isObject, type Json, type JsonObject, parseJson, textAt } from './json.ts';
 import type { KubernetesObject, ObjectMeta } from './object.ts';
+import { decodeProtobuf, PROTOBUF, ProtobufFault } from './protobuf/decode.ts';
 import type { RequestInfo } from './request-info.ts';
 import { toGroupVersion } from './resources.ts';
 import { findTypeFault, prune, schemaOf } from './schema.ts';
@@ -45,11 +46,24 @@ const parseText = (text: string, mediaType: string, kind: string): Json => {
   }
 };
 
+/** The value of a body in the form that clients in Go prefer. */
+const readProtobuf = async (request: Request, kind: string): Promise<Json> => {
+  const body = Buffer.from(await request.arrayBuffer());
+  try {
+    return decodeProtobuf(body);
+  } catch (error) {
+    if (!(error instanceof ProtobufFault)) throw error;
+    const hex = body.toString('hex');
+    throw badRequest(unrecognised(kind, `${error.message} (${hex.length > 60 ? `${hex.slice(0, 60)} ...` : hex})`));
+  }
+};
+
 /** The JSON value of a request's body; 415 when its media type is not one of those that the server reads. */
 export const readValue = async (request: Request, kind: string): Promise<Json> => {
   const mediaType = mediaTypeOf(request);
+  if (mediaType === PROTOBUF) return readProtobuf(request, kind);
   // No media type, or that of a plain form, is taken for JSON only when there is none.
-  if (mediaType !== '' && !ACCEPTED.includes(mediaType)) throw unsupportedMediaType(ACCEPTED);
+  if (mediaType !== '' && !ACCEPTED.includes(mediaType)) throw unsupportedMediaType([...ACCEPTED, PROTOBUF]);
   return parseText(await request.text(), mediaType, kind);
 };
 
@@ -188,6 +202,10 @@ export const validateName = (group: string, kind: string, name: string): void =>
 
 /** Isolated: a JSON object of options, such as DeleteOptions; an absent body has none. */
 export const readOptions = async (request: Request): Promise<JsonObject | undefined> => {
+  if (mediaTypeOf(request) === PROTOBUF) {
+    const value = await readProtobuf(request, 'DeleteOptions');
+    return isObject(value) ? value : {};
+  }
   const text = await request.text();
   if (text.trim() === '') return undefined;
   try {

@@ -193,8 +193,8 @@ describe('kubectl changes', () => {
   });
 
   it('tells the history of StatefulSets and DaemonSets', async () => {
-    expect((await words('rollout history sts/postgres -n data')).out).toMatch(/REVISION +CHANGE-CAUSE\n1 +<none>\n/);
-    expect((await words('rollout history ds/node-exporter -n monitoring')).code).toBe(0);
+    expect((await words('rollout history sts/postgres -n data')).out).toMatch(/REVISION +CHANGE-CAUSE\n\d+ +<none>\n/);
+    expect((await words('rollout history ds/node-exporter -n observability')).code).toBe(0);
   });
 
   it('gives up a rollout that makes no progress', async () => {

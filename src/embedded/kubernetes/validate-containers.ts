@@ -49,7 +49,7 @@ const mountFaults = (spec: JsonObject, container: JsonObject, place: string): Fi
 };
 
 /** Everything that is wrong with the containers and volumes of a pod specification at a path. */
-export const containerFaults = (spec: JsonObject, path: string): FieldError[] => {
+export const containerFaults = (spec: JsonObject, path: string, hasClaims = false): FieldError[] => {
   const volumes = volumeFaults(spec, path);
   if (listAt(spec, 'containers').length === 0) return [...volumes, required(`${path}.containers`)];
   const containers = ['containers', 'initContainers'].flatMap((key) => {
@@ -60,7 +60,8 @@ export const containerFaults = (spec: JsonObject, path: string): FieldError[] =>
         ...(textAt(container, 'name') === '' ? [required(`${place}.name`)] : []),
         ...(textAt(container, 'image') === '' ? [required(`${place}.image`)] : []),
         ...envFaults(container, place),
-        ...mountFaults(spec, container, place),
+        // The volumes of a StatefulSet come from its claims, so its mounts are looked at in its pods alone.
+        ...(hasClaims ? [] : mountFaults(spec, container, place)),
       ];
     });
     return [...faults, ...twice(items, `${path}.${key}`)];

@@ -35,7 +35,7 @@ const workloadFaults = (object: KubernetesObject): FieldError[] => {
     ...(selector === undefined ? [required('spec.selector')] : []),
     ...(mismatch ? [bad('spec.template.metadata.labels', shown, '`selector` does not match template `labels`')] : []),
     ...notNegative(object, 'spec', 'replicas'),
-    ...containerFaults(objectAt(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
+    ...containerFaults(objectAt(object, 'spec', 'template', 'spec'), 'spec.template.spec', object.kind === 'StatefulSet'),
   ];
 };
 

@@ -64,6 +64,76 @@ export const defineChangeSuite = ({ open }: SuiteBackend): void => {
     await Promise.all([remove(client, 'owned'), remove(client, 'fresh')]);
   });
 
+  it('applies nothing twice, and takes away what is applied no more', async () => {
+    const client = await open('admin');
+    const apply = (data: Record<string, string>) =>
+      client.apply(RESOURCES.configmaps, { ...at('applied'), object: configMap('applied', data) });
+    const first = await apply({ a: '1', b: '2' });
+    const again = await apply({ a: '1', b: '2' });
+    const version = (object: KubeObject) => textAt(object, 'metadata', 'resourceVersion');
+    expect([first.isCreated, again.isCreated, version(again.object)]).toEqual([true, false, version(first.object)]);
+    // Somebody else's field stays.
+    await client.patch(RESOURCES.configmaps, { ...at('applied'), patchType: 'merge', patch: { data: { c: '3' } } });
+    const { object } = await apply({ a: '1' });
+    expect(object['data']).toEqual({ a: '1', c: '3' });
+    const dry = await client.apply(RESOURCES.configmaps, { ...at('applied'), object: configMap('applied', { a: '9' }), dryRun: true });
+    expect(textAt(dry.object, 'data', 'a')).toBe('9');
+    expect(textAt((await find(client, 'applied')) ?? {}, 'data', 'a')).toBe('1');
+    await remove(client, 'applied');
+  });
+
+  it('refuses an application that does not fit its kind, and creates nothing', async () => {
+    const client = await open('admin');
+    const unfit = { ...configMap('unfit'), nonsense: 1 };
+    const error = await failureOf(client.apply(RESOURCES.configmaps, { ...at('unfit'), object: unfit }));
+    expect(JSON.stringify(error.details)).toContain('.nonsense: field not declared in schema');
+    expect(await find(client, 'unfit')).toBeUndefined();
+  });
+
+  it('guards an application by the version that it was made from', async () => {
+    const client = await open('admin');
+    const { object } = await create(client, 'versioned');
+    await client.patch(RESOURCES.configmaps, { ...at('versioned'), patchType: 'merge', patch: { data: { z: '1' } } });
+    const resourceVersion = textAt(object, 'metadata', 'resourceVersion');
+    const stale = { ...configMap('versioned', { n: '1' }), metadata: { name: 'versioned', namespace: SUITE_NAMESPACE, resourceVersion } };
+    expect(await failureOf(client.apply(RESOURCES.configmaps, { ...at('versioned'), object: stale }))).toMatchObject({
+      code: 'CONFLICT',
+      details: { reason: 'CONFLICT' },
+    });
+    await remove(client, 'versioned');
+  });
+
+  it('keeps what finalizers hold, and lets go of it after them', async () => {
+    const client = await open('admin');
+    await create(client, 'held');
+    const patch = (finalizers: readonly string[] | null) =>
+      client.patch(RESOURCES.configmaps, { ...at('held'), patchType: 'merge', patch: { metadata: { finalizers } } });
+    await patch(['example.com/hold']);
+    expect((await remove(client, 'held')).isGone).toBe(false);
+    expect(textAt((await find(client, 'held')) ?? {}, 'metadata', 'deletionTimestamp')).toBeDefined();
+    expect((await failureOf(patch(['example.com/hold', 'example.com/more']))).code).toBe('INVALID_ARGUMENT');
+    await patch(null);
+    expect(await find(client, 'held')).toBeUndefined();
+  });
+
+  it('names every wrong label, annotation and key', async () => {
+    const client = await open('admin');
+    const wrong = {
+      ...configMap('wrong', { 'a/b': '1' }),
+      metadata: { name: 'wrong', namespace: SUITE_NAMESPACE, labels: { 'a b': 'c d' } },
+    };
+    const error = await failureOf(client.create(RESOURCES.configmaps, { object: wrong, signal }));
+    expect(error).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { causes: [{ field: 'metadata.labels' }, { field: 'metadata.labels' }, { field: 'data[a/b]' }] },
+    });
+  });
+
+  it('evicts nothing that is not there', async () => {
+    const client = await open('admin');
+    expect((await failureOf(client.evict(at('no-such-pod')))).code).toBe('NOT_FOUND');
+  });
+
   it('refuses what has changed meanwhile, what exists, and what is invalid', async () => {
     const client = await open('admin');
     const { object } = await create(client, 'guarded');

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { createEmbeddedKubernetes, type EmbeddedKubernetes, shopObjects } from '../../embedded/kubernetes/index.ts';
-import { defineClientSuite, SUITE_OBJECTS } from './client.suite.ts';
+import { defineChangeSuite } from './changes.suite.ts';
+import { defineClientSuite, SUITE_OBJECTS, type SuiteBackend } from './client.suite.ts';
 import type { KubernetesClient } from './client.ts';
 import { createKubernetesTargets, type KubernetesTargets } from './targets.ts';
 
@@ -26,7 +27,7 @@ describe('the client on the embedded Kubernetes', () => {
     await rm(folder, { recursive: true });
   });
 
-  defineClientSuite({
+  const backend: SuiteBackend = {
     open: async (user, options = {}): Promise<KubernetesClient> => {
       const kubeconfig = join(folder, user);
       await writeFile(kubeconfig, embedded.kubeconfig(user));
@@ -34,5 +35,8 @@ describe('the client on the embedded Kubernetes', () => {
       open.push(targets);
       return targets.client();
     },
-  });
+  };
+
+  defineClientSuite(backend);
+  defineChangeSuite(backend);
 });

@@ -119,8 +119,17 @@ describe('create', () => {
     expect([answer.status, at(answer.body, 'data')]).toEqual([201, { a: '1' }]);
   });
 
-  it('takes no protobuf', async () => {
-    expect((await open()(MAPS, { method: 'POST', type: 'application/vnd.kubernetes.protobuf', body: 'k8s' })).status).toBe(415);
+  it.each([
+    ['k8s', 'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0] (6b3873)'],
+    ['k8s\0', 'empty body (6b387300)'],
+    ['k8s\0\xff\xff', 'unexpected EOF (6b387300c3bfc3bf)'],
+  ])('refuses what is no protobuf, though it says so', async (body, why) => {
+    const answer = await open()(MAPS, { method: 'POST', type: 'application/vnd.kubernetes.protobuf', body });
+    expect(statusOf(answer)).toEqual({
+      code: 400,
+      reason: 'BadRequest',
+      message: `the object provided is unrecognized (must be of type ConfigMap): ${why}`,
+    });
   });
 });
 
