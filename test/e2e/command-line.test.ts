@@ -59,6 +59,15 @@ describe('the command line', () => {
   it('walks through the demo and ends by itself with --once', async () => {
     const demo = await runProgram(['demo', '--once', '--port', '0']);
     expect(demo).toMatchObject({ code: 0, stderr: '' });
-    for (const word of ['CrashLoopBackOff', 'PLAN, nothing changed yet', 'successfully rolled out', '512Mi', 'timeout acquiring', '/mcp', 'mcpServers']) expect(demo.stdout).toContain(word);
+    for (const word of [
+      'CrashLoopBackOff',
+      'PLAN, nothing changed yet',
+      'successfully rolled out',
+      '512Mi',
+      'timeout acquiring',
+      '/mcp',
+      'mcpServers',
+    ])
+      expect(demo.stdout).toContain(word);
   });
 });

@@ -52,14 +52,20 @@ const checkPod = (pod: KubeObject): Check => {
   return { name: 'pod runs', result: isRunning ? 'pass' : 'fail', detail: status };
 };
 
+/** Over a WebSocket, newer API servers ask for both (1.35), older ones for one of them. */
+const VERBS = ['get', 'create'];
+
 const checkRight = async ({ client, ctx }: Work, scope: string, name: string): Promise<Check> => {
-  const question = { verb: 'create', group: '', version: 'v1', resource: 'pods', subresource: 'exec', namespace: scope, name };
-  const { allowed, reason } = await client.accessReview(question, { signal: ctx.signal });
-  return {
-    name: 'permission',
-    result: allowed ? 'pass' : 'fail',
-    detail: allowed ? 'create pods/exec' : `create pods/exec is not allowed${reason === undefined ? '' : `: ${reason}`}`,
-  };
+  const ask = (verb: string) =>
+    client.accessReview(
+      { verb, group: '', version: 'v1', resource: 'pods', subresource: 'exec', namespace: scope, name },
+      { signal: ctx.signal },
+    );
+  const answers = await Promise.all(VERBS.map(ask));
+  const missing = VERBS.filter((_, index) => answers[index]?.allowed !== true);
+  return missing.length === 0
+    ? { name: 'permission', result: 'pass' }
+    : { name: 'permission', result: 'fail', detail: `${missing.join(' and ')} pods/exec is not allowed in ${scope}` };
 };
 
 const toOutput = (name: string, { text, size, isCut }: Output): Record<string, unknown> => ({
