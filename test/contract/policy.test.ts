@@ -86,7 +86,7 @@ describe('a policy', () => {
     expect(structured).toMatchObject({
       caller: 'oidc:guest',
       rules: [{ name: 'no-secrets' }, { name: 'no-usage' }],
-      hiddenTools: [{ tool: 'kubernetes_get_usage' }],
+      hiddenTools: expect.arrayContaining([expect.objectContaining({ tool: 'kubernetes_get_usage', why: 'Denied: no-usage.' })]),
     });
   });
 });

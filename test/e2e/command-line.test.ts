@@ -41,9 +41,9 @@ describe('the command line', () => {
   it('lists tools with what they cost', async () => {
     const tools = await run('tools');
     expect(tools.stdout).toMatch(/kubernetes_get_logs +read +\d+/);
-    expect(tools.stdout).toMatch(/16 tools, about \d+ tokens/);
+    expect(tools.stdout).toMatch(/17 tools, about \d+ tokens/);
     const definitions = JSON.parse((await run('tools', '--json')).stdout) as { name: string }[];
-    expect(definitions).toHaveLength(16);
+    expect(definitions).toHaveLength(17);
   });
 
   it('examines itself: all well, and a cluster that is not there', async () => {
