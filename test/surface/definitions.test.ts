@@ -7,6 +7,7 @@ import { mentionedTools } from '../../src/mcp/mentions.ts';
 import { definitionTokens } from '../../src/mcp/wire.ts';
 import { openApp, type Shop } from '../support/shop.ts';
 
+// Any program counts as a Helm binary until it is run: so the tools that need one are listed.
 const MODES = {
   read: {},
   write: { 'security.allowWrites': true },
@@ -21,11 +22,11 @@ const MOST_OUTPUT_TOKENS = 60;
 describe.each(Object.entries(MODES))('definitions in mode %s', (_, flags) => {
   let server: Omit<Shop, 'embedded'>;
   beforeAll(async () => {
-    server = await openApp({ 'kubernetes.enabled': true, ...flags });
+    server = await openApp({ 'kubernetes.enabled': true, 'helm.binary': process.execPath, ...flags });
   });
   afterAll(() => server.close());
 
-  const lists = ['core', 'all', 'platform', 'kubernetes'];
+  const lists = ['core', 'all', 'platform', 'kubernetes', 'helm'];
 
   it.each(lists)('%s stays below its limit of tokens', (profile) => {
     const tools = server.app.surface([profile]).tables.tools.items;
@@ -34,7 +35,7 @@ describe.each(Object.entries(MODES))('definitions in mode %s', (_, flags) => {
   });
 
   it('spends at most 180 tokens on a tool and 60 on its output schema in the lean form', async () => {
-    const lean = await openApp({ 'kubernetes.enabled': true, 'definitions.form': 'lean', ...flags });
+    const lean = await openApp({ 'kubernetes.enabled': true, 'helm.binary': process.execPath, 'definitions.form': 'lean', ...flags });
     const { tables, selection } = lean.app.surface(['all']);
     const heavy = tables.tools.items.filter((tool) => definitionTokens([tool], countTokens) > MOST_PER_TOOL).map(({ name }) => name);
     const heavyOutput = selection.tools

@@ -5,12 +5,12 @@ import { AppError } from '../../../kit/errors.ts';
 import { requirePermit } from '../../../kit/permit.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import type { Kubernetes } from '../../../upstream/kubernetes/kubernetes.ts';
-import { listAt, mapAt, numberAt, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
+import { fieldsAt, listAt, mapAt, numberAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import { type ResourceRef, resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { compareManifests, isVersionLabel, type ObjectChange } from '../release/compare.ts';
 import { readDrift } from '../release/drift.ts';
 import { identityOf, imagesOf, type Manifest, type ManifestObject } from '../release/manifest.ts';
-import { inParallel, readLive, resolve } from '../release/resources.ts';
+import { inParallel, type LiveObject, readLive, resolve } from '../release/resources.ts';
 
 export interface ObjectPlan {
   readonly targets: readonly ChangeTarget[];
@@ -94,30 +94,80 @@ const toChanges = ({ object, operation, differences }: ObjectChange, ref: string
 const toOperation = ({ object, operation }: ObjectChange): ChangeTarget['operation'] =>
   operation === 'delete' && isKept(object) ? 'unchanged' : operation;
 
+/** Kinds whose objects may not be deleted, asked once for each kind and namespace. */
+export const findUndeletable = async (client: KubernetesClient, objects: readonly LiveObject[], signal: AbortSignal): Promise<string[]> => {
+  const places = new Map(
+    objects.flatMap(({ resource, wanted }) =>
+      resource === undefined
+        ? []
+        : [[`${resourceName(resource)} ${resource.namespaced ? wanted.namespace : ''}`, { resource, wanted }] as const],
+    ),
+  );
+  const answers = await inParallel([...places.values()], async ({ resource, wanted }) => {
+    const { group, plural, namespaced } = resource;
+    const question = { verb: 'delete', group, resource: plural, ...(namespaced ? { namespace: wanted.namespace } : {}) };
+    return { ref: wanted.ref, allowed: (await client.accessReview(question, { signal })).allowed };
+  });
+  return answers.filter(({ allowed }) => !allowed).map(({ ref }) => ref);
+};
+
+export const toPermissionCheck = (forbidden: readonly string[]): Check =>
+  forbidden.length > 0
+    ? { name: 'permission', result: 'fail', detail: `no right to change ${forbidden.slice(0, 5).join(', ')}` }
+    : { name: 'permission', result: 'pass' };
+
+interface Verdict {
+  readonly ref: string;
+  /** `silent`: the server could not be asked, because the namespace is not there yet or it knows no dry-run apply. */
+  readonly answer: 'accepted' | 'forbidden' | 'refused' | 'silent';
+  readonly words?: string;
+}
+
+const askOne = async (client: KubernetesClient, object: ManifestObject, signal: AbortSignal): Promise<Verdict> => {
+  const { ref } = object;
+  const resource = await resolve(client, object, signal);
+  if (resource === undefined) return { ref, answer: 'silent' };
+  const scope = resource.namespaced ? { namespace: object.namespace } : {};
+  const body = { ...object.object, metadata: { ...fieldsAt(object.object, 'metadata'), ...scope } };
+  try {
+    await client.apply(resource, { name: object.name, ...scope, object: body, force: true, dryRun: true, signal });
+    return { ref, answer: 'accepted' };
+  } catch (thrown) {
+    if (!(thrown instanceof AppError)) throw thrown;
+    if (thrown.code === 'FORBIDDEN') return { ref, answer: 'forbidden' };
+    if (thrown.code === 'INVALID_ARGUMENT')
+      return { ref, answer: 'refused', words: `${ref}: ${String(thrown.details['upstream'] ?? thrown.message)}` };
+    if (['NOT_FOUND', 'INTERNAL', 'UNSUPPORTED', 'CONFLICT'].includes(thrown.code)) return { ref, answer: 'silent' };
+    throw thrown;
+  }
+};
+
+/** Says only what the server said. */
+const toDryRunChecks = (verdicts: readonly Verdict[]): Check[] => {
+  const refused = verdicts.flatMap(({ words }) => (words === undefined ? [] : [words]));
+  if (refused.length > 0) return [{ name: 'server dry run', result: 'fail', detail: refused.slice(0, 3).join('; ').slice(0, 600) }];
+  const accepted = verdicts.filter(({ answer }) => answer === 'accepted').length;
+  return accepted === 0
+    ? []
+    : [{ name: 'server dry run', result: 'pass', detail: `${accepted} of ${verdicts.length} changed objects accepted` }];
+};
+
 /** What the server says to each changed object, as a dry run; and what people changed by hand that would be set back. */
 const askServer = async (
   { client, service, signal }: ObjectPlanInput,
   changes: readonly ObjectChange[],
+  live: readonly LiveObject[],
 ): Promise<{ checks: Check[]; warnings: string[] }> => {
   const applied = changes.filter(({ operation }) => operation !== 'delete').slice(0, MAX_CHECKED);
   const updated = new Map(changes.filter(({ operation }) => operation === 'update').map((change) => [change.object.ref, change]));
-  const refused: string[] = [];
-  const forbidden: string[] = [];
-  await inParallel(applied, async ({ object }) => {
-    const resource = await resolve(client, object, signal);
-    if (resource === undefined) return;
-    const scope = resource.namespaced ? { namespace: object.namespace } : {};
-    const body = { ...object.object, metadata: { ...(object.object['metadata'] as object), ...scope } };
-    try {
-      await client.apply(resource, { name: object.name, ...scope, object: body, force: true, dryRun: true, signal });
-    } catch (thrown) {
-      if (!(thrown instanceof AppError)) throw thrown;
-      if (thrown.code === 'FORBIDDEN') forbidden.push(object.ref);
-      // The namespace comes with the release; INTERNAL is a server without server-side apply.
-      else if (thrown.code === 'INVALID_ARGUMENT') refused.push(`${object.ref}: ${String(thrown.details['upstream'] ?? thrown.message)}`);
-      else if (!['NOT_FOUND', 'INTERNAL', 'UNSUPPORTED', 'CONFLICT'].includes(thrown.code)) throw thrown;
-    }
-  });
+  const verdicts = await inParallel(applied, ({ object }) => askOne(client, object, signal));
+  const deleted = live.filter((one, index) => changes[index]?.operation === 'delete' && one.live !== undefined && !isKept(one.wanted));
+  const forbidden = [
+    ...verdicts.filter(({ answer }) => answer === 'forbidden').map(({ ref }) => ref),
+    ...(await findUndeletable(client, deleted, signal)),
+  ];
+  const silent = verdicts.filter(({ answer }) => answer === 'silent');
+  const isAsked = silent.length < verdicts.length || deleted.length > 0;
   const { drift } = await readDrift(
     client,
     applied.filter(({ operation }) => operation === 'update').map(({ object }) => object),
@@ -125,20 +175,23 @@ const askServer = async (
   );
   const byHand = drift.filter(({ ref, path }) => updated.get(ref)?.differences.some((one) => one.path === path) === false);
   return {
-    checks: [
-      forbidden.length > 0
-        ? { name: 'permission', result: 'fail', detail: `no right to change ${forbidden.slice(0, 5).join(', ')}` }
-        : { name: 'permission', result: 'pass' },
-      refused.length > 0
-        ? { name: 'server dry run', result: 'fail', detail: refused.slice(0, 3).join('; ').slice(0, 600) }
-        : { name: 'server dry run', result: 'pass' },
+    checks: [...(isAsked ? [toPermissionCheck(forbidden)] : []), ...toDryRunChecks(verdicts)],
+    warnings: [
+      ...(silent.length > 0
+        ? [
+            `the server was not asked about ${silent
+              .slice(0, 5)
+              .map(({ ref }) => ref)
+              .join(', ')}${silent.length > 5 ? ` and ${silent.length - 5} more` : ''}`,
+          ]
+        : []),
+      ...byHand
+        .slice(0, 10)
+        .map(
+          ({ ref, path, actual, expected, manager }) =>
+            `${ref} ${path} is ${JSON.stringify(actual)} in the cluster${manager === undefined ? '' : ` (${manager})`}, the chart says ${JSON.stringify(expected)}`,
+        ),
     ],
-    warnings: byHand
-      .slice(0, 10)
-      .map(
-        ({ ref, path, actual, expected, manager }) =>
-          `${ref} ${path} is ${JSON.stringify(actual)} in the cluster${manager === undefined ? '' : ` (${manager})`}, the chart says ${JSON.stringify(expected)}`,
-      ),
   };
 };
 
@@ -155,12 +208,11 @@ export const planObjects = async (input: ObjectPlanInput): Promise<ObjectPlan> =
     change,
     ref: objectRef(client.target.name, change.object, live[index]?.resource),
     version: numberAt(live[index]?.live, 'metadata', 'generation'),
-    uid: textAt(live[index]?.live, 'metadata', 'uid'),
   }));
   const isQuiet = ({ change }: (typeof known)[number]): boolean =>
     change.operation === 'update' && change.differences.every(isVersionLabel);
   const shown = known.filter((one) => !isQuiet(one));
-  const asked = await askServer(input, changes);
+  const asked = await askServer(input, changes, live);
   const kept = changes.filter(({ object, operation }) => operation === 'delete' && isKept(object)).map(({ object }) => object.ref);
   const count = (operation: string): number => changes.filter((change) => change.operation === operation).length;
   return {

@@ -5,10 +5,10 @@ import { change, type Plan } from '../../../kit/change.ts';
 import type { CallContext } from '../../../kit/context.ts';
 import { AppError } from '../../../kit/errors.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
-import { listAt, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { listAt, nameOf } from '../../../upstream/kubernetes/objects.ts';
 import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { applyState, uninstalled, verifyState } from '../change/apply.ts';
-import { isLeft, objectRef, permitAll } from '../change/objects.ts';
+import { findUndeletable, isLeft, objectRef, permitAll, toPermissionCheck } from '../change/objects.ts';
 import { planRollback } from '../change/rollback.ts';
 import { clusterOf, type HelmState, type HelmUndo, releaseRef } from '../change/state.ts';
 import { HELM_BINARY } from '../find.ts';
@@ -73,11 +73,7 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
     summary: `Uninstall ${args.namespace}/${args.name} (revision ${current.revision}, ${current.status}): ${gone.length} objects are deleted${args.keepHistory ? ', the records stay' : ` and ${history.length} records`}`,
     targets: [
       { ref: releaseRef(address), operation: 'delete', version: `${current.revision}:${current.resourceVersion}` },
-      ...gone.map(({ wanted, resource, live: object }) => ({
-        ref: objectRef(cluster, wanted, resource),
-        operation: 'delete' as const,
-        ...(textAt(object, 'metadata', 'uid') === undefined ? {} : { version: textAt(object, 'metadata', 'uid') ?? '' }),
-      })),
+      ...gone.map(({ wanted, resource }) => ({ ref: objectRef(cluster, wanted, resource), operation: 'delete' as const })),
     ],
     diff: [],
     impact: {
@@ -86,7 +82,7 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
       ...(hooks.length > 0 ? { hooks: hooks.map(({ kind, name, events }) => `${kind}/${name} (${events.join(', ')})`) } : {}),
       ...(manifest.unreadable.length > 0 ? { warnings: [`not understood in the manifest: ${manifest.unreadable.join(', ')}`] } : {}),
     },
-    checks: [{ name: 'release found', result: 'pass' }],
+    checks: [toPermissionCheck(await findUndeletable(client, gone, ctx.signal))],
     verify: 'all objects are gone',
     undo: toUndoWords(args.keepHistory, current),
     state: {
