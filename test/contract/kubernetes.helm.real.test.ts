@@ -316,7 +316,12 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
       expect(JSON.stringify(planned)).not.toContain('canary-');
       expect((await cli('status', 'store')).code).not.toBe(0);
       const done = await app.call('helm_deploy_release', { ...args, wait: '40s', apply: planned['plan'] });
-      expect(done).toMatchObject({ phase: 'applied', verification: { result: 'pass' }, result: { revision: 1, status: 'deployed' } });
+      expect(done).toMatchObject({
+        phase: 'applied',
+        verification: { result: 'pass' },
+        result: { revision: 1, status: 'deployed' },
+        undo: { tool: 'helm_uninstall_release', arguments: { name: 'store', namespace } },
+      });
       expect(JSON.stringify(done)).not.toContain('canary-');
       expect(await json(major, ['status', 'store', '--namespace', namespace, '--output', 'json'])).toMatchObject({
         version: 1,
@@ -361,6 +366,28 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
       });
     });
 
+    it('takes an upgrade back by a rollback, and that in turn', async () => {
+      const value = async () =>
+        ((await api.json(`/api/v1/namespaces/${namespace}/configmaps/store`)) as { data: { message: string } }).data.message;
+      const args = { ...target(), reuseValues: true, values: { message: 'undone' } };
+      const { plan: token } = await plan('helm_deploy_release', args);
+      // The values are bulky: the server still holds them.
+      const { values: _, ...slim } = args;
+      const done = await app.call('helm_deploy_release', { ...slim, apply: token });
+      expect(await value()).toBe('undone');
+      const undo = { changeId: done['changeId'] };
+      const back = await plan('platform_undo_change', undo);
+      expect(back).toMatchObject({ summary: expect.stringContaining('Roll') });
+      const restored = await app.call('platform_undo_change', { ...undo, wait: '40s', apply: back['plan'] });
+      expect(restored).toMatchObject({ phase: 'applied', verification: { result: 'pass' } });
+      expect(await value()).toBe('second');
+      const again = { changeId: restored['changeId'] };
+      const forward = await plan('platform_undo_change', again);
+      await app.call('platform_undo_change', { ...again, apply: forward['plan'] });
+      expect(await value()).toBe('undone');
+      await must(cli('rollback', 'store', '2'));
+    });
+
     it('refuses a plan when the release changed in between', async () => {
       const planned = await plan('helm_deploy_release', { ...target(), reuseValues: true, values: { message: 'third' } });
       await must(cli('upgrade', 'store', chart('1.1.0'), '--reuse-values'));
@@ -380,7 +407,7 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
       });
       expect(
         await app.call('helm_rollback_release', { name: 'store', namespace, revision: 1, wait: '40s', apply: planned['plan'] }),
-      ).toMatchObject({ verification: { result: 'pass' }, result: { revision: 4 } });
+      ).toMatchObject({ verification: { result: 'pass' }, result: { status: 'deployed' } });
       expect(await api.json(`/api/v1/namespaces/${namespace}/configmaps/store`)).toMatchObject({ data: { message: 'first' } });
     });
 
@@ -391,7 +418,7 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
         undo: { tool: 'platform_undo_change' },
       });
       expect(await read('store', 'summary')).toMatchObject({ status: 'uninstalled' });
-      expect(await apply('helm_rollback_release', { name: 'store', namespace, revision: 4 })).toMatchObject({
+      expect(await apply('helm_rollback_release', { name: 'store', namespace })).toMatchObject({
         verification: { result: 'pass' },
       });
       expect(await apply('helm_uninstall_release', { name: 'store', namespace })).toMatchObject({

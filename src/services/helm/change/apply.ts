@@ -4,6 +4,7 @@ import type { Applied, ChangeTarget, Plan, Verification } from '../../../kit/cha
 import type { CallContext } from '../../../kit/context.ts';
 import { formatDuration } from '../../../kit/duration.ts';
 import { toAppError } from '../../../kit/errors.ts';
+import type { NextCall } from '../../../kit/result.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import type { HelmRun, Workspace } from '../binary/binary.ts';
 import { type Helm, openCluster } from '../helm.ts';
@@ -62,6 +63,13 @@ const DONE = { deploy: 'deployed', rollback: 'rolled back', uninstall: 'uninstal
 const toUndo = ({ cluster, namespace, name, undoTo }: HelmState, after: Revision | undefined): HelmUndo | undefined =>
   undoTo === undefined || after === undefined ? undefined : { cluster, namespace, name, revision: undoTo };
 
+/** The inverse of a first install is an uninstall, which is only named. */
+const toUninstall = ({ cluster, namespace, name }: HelmState): NextCall => ({
+  tool: 'helm_uninstall_release',
+  arguments: { name, namespace, cluster },
+  why: 'takes the first install back',
+});
+
 /** The newest record, asked for with a signal of its own: what happened must be said even when the call is being stopped. */
 const readBack = async (helm: Helm, client: KubernetesClient, address: Address, ctx: CallContext): Promise<Revision | undefined> =>
   (await findHistory(helm, client, address, { ...ctx, signal: AbortSignal.timeout(5000) }))[0];
@@ -117,12 +125,12 @@ export const applyState = async (plan: Plan<HelmState>, helm: Helm, ctx: CallCon
     summary: `${state.name} was ${DONE[state.action]}: ${describe(after)}`,
     targets,
     ...(undo === undefined ? {} : { undo }),
+    ...(state.action === 'deploy' && state.undoTo === undefined ? { inverse: toUninstall(state) } : {}),
     result: {
       ...(after === undefined ? {} : { revision: after.revision, status: after.status }),
-      ...(release === undefined || release.notes === '' || state.action !== 'deploy'
-        ? {}
-        : { untrustedNotes: release.notes.slice(0, MAX_NOTES) }),
+      ...(release === undefined || release.notes === '' || state.action !== 'deploy' ? {} : { notes: release.notes.slice(0, MAX_NOTES) }),
     },
+    untrusted: true,
   };
 };
 

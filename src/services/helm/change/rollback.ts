@@ -68,6 +68,7 @@ export const planRollback = async (args: RollbackArgs, helm: Helm, ctx: CallCont
   ];
   return {
     summary: `Roll ${args.namespace}/${args.name} back from revision ${current.revision} (${current.status}) to what revision ${target.revision} was, as revision ${current.revision + 1}`,
+    scope: { cluster, namespace: args.namespace },
     targets: [{ ref, operation: 'update', version: `${current.revision}:${current.resourceVersion}` }, ...objects.targets],
     diff: [
       ...(chart[0] === chart[1] ? [] : [{ ref, path: 'chart', before: chart[0], after: chart[1] }]),
@@ -82,9 +83,9 @@ export const planRollback = async (args: RollbackArgs, helm: Helm, ctx: CallCont
     impact: {
       objects: objects.counts,
       ...(hooks.length > 0 ? { hooks: hooks.map(({ kind, name, events }) => `${kind}/${name} (${events.join(', ')})`) } : {}),
-      ...(warnings.length > 0 ? { warnings } : {}),
     },
     checks: objects.checks,
+    warnings,
     verify: 'the release is deployed and its objects are ready',
     undo:
       undoTo === undefined

@@ -186,6 +186,7 @@ const planDeploy = async (args: Args, helm: Helm, ctx: CallContext): Promise<Pla
   const next = (history[0]?.revision ?? 0) + 1;
   return {
     summary: `${isInstall ? 'Install' : 'Upgrade'} ${address.namespace}/${address.name} with ${chart.name}-${chart.version} as revision ${next}`,
+    scope: { cluster, namespace: address.namespace },
     targets: [
       {
         ref,
@@ -214,9 +215,9 @@ const planDeploy = async (args: Args, helm: Helm, ctx: CallContext): Promise<Pla
       objects: objects.counts,
       ...(hooks.length > 0 ? { hooks: hooks.map(({ kind, name, events: own }) => `${kind}/${name} (${own.join(', ')})`) } : {}),
       ...(crds.length > 0 ? { crds: isInstall ? crds : crds.map((path) => `${path} (not changed by an upgrade)`) } : {}),
-      ...(warnings.length > 0 ? { warnings } : {}),
     },
     checks: [namespaceCheck, schemaCheck, ...objects.checks],
+    warnings,
     verify: 'the release is deployed and its objects are ready',
     undo: isInstall
       ? { possible: false, how: `helm_uninstall_release removes a first install (name=${address.name}, namespace=${address.namespace})` }
@@ -232,7 +233,9 @@ export default [
     description: 'Installs or upgrades a release. The plan shows the rendered diff.',
     effect: 'write',
     needs: HELM_BINARY,
+    task: true,
     input,
+    bulky: ['values'],
     plan: planDeploy,
     apply: applyState,
     verify: (plan, _, wait, helm, ctx) => verifyState(plan, wait, helm, ctx),

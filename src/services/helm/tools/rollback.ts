@@ -21,6 +21,7 @@ export default [
     description: 'Rolls a release back to an earlier revision.',
     effect: 'write',
     needs: HELM_BINARY,
+    task: true,
     input,
     plan: (args, helm, ctx) => planRollback({ ...args, cluster: clusterOf(args) }, helm, ctx),
     apply: applyState,

@@ -71,6 +71,7 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
   const claims = await claimsLeft(client, manifest.objects, ctx.signal);
   const plan: Plan<HelmState> = {
     summary: `Uninstall ${args.namespace}/${args.name} (revision ${current.revision}, ${current.status}): ${gone.length} objects are deleted${args.keepHistory ? ', the records stay' : ` and ${history.length} records`}`,
+    scope: { cluster, namespace: args.namespace },
     targets: [
       { ref: releaseRef(address), operation: 'delete', version: `${current.revision}:${current.resourceVersion}` },
       ...gone.map(({ wanted, resource }) => ({ ref: objectRef(cluster, wanted, resource), operation: 'delete' as const })),
@@ -80,9 +81,9 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
       ...(kept.length > 0 ? { keptByResourcePolicy: kept } : {}),
       ...(claims.length > 0 ? { volumeClaimsLeftBehind: claims } : {}),
       ...(hooks.length > 0 ? { hooks: hooks.map(({ kind, name, events }) => `${kind}/${name} (${events.join(', ')})`) } : {}),
-      ...(manifest.unreadable.length > 0 ? { warnings: [`not understood in the manifest: ${manifest.unreadable.join(', ')}`] } : {}),
     },
     checks: [toPermissionCheck(await findUndeletable(client, gone, ctx.signal))],
+    ...(manifest.unreadable.length > 0 ? { warnings: [`not understood in the manifest: ${manifest.unreadable.join(', ')}`] } : {}),
     verify: 'all objects are gone',
     undo: toUndoWords(args.keepHistory, current),
     state: {
@@ -105,6 +106,7 @@ export default [
     description: 'Uninstalls a release; the plan lists the objects and volumes that go.',
     effect: 'delete',
     needs: HELM_BINARY,
+    task: true,
     input,
     plan: planUninstall,
     apply: applyState,
