@@ -75,6 +75,18 @@ describe('a change', () => {
     expect(backend.writes).toBe(0);
   });
 
+  it('refuses a plan that is too old', async () => {
+    let time = Date.now();
+    const aging = await openApp({ plugins: [PLUGIN], 'security.allowWrites': true }, () => time);
+    const args = { id: 'first', text: 'late' };
+    const { plan } = (await aging.call('notes_set_text', args)).structured;
+    time += 10 * 60_000 + 1000;
+    const error = await aging.call('notes_set_text', { ...args, apply: plan }).catch((thrown: AppError) => thrown);
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', details: { reason: 'PLAN_EXPIRED' } });
+    expect(backend.writes).toBe(0);
+    await aging.close();
+  });
+
   it('gives no token when a check fails, and says which', async () => {
     const plan = await change({ text: 'x'.repeat(200) });
     expect(plan['plan']).toBeUndefined();

@@ -506,7 +506,11 @@ describe.each([3, 4] as const)('Helm %i', (major) => {
       const called = refusal(app.call('helm_deploy_release', { ...args, wait: '60s', apply: planned['plan'] }, controller.signal));
       await api.watchUntil(`/apis/batch/v1/namespaces/${namespace}/jobs?fieldSelector=metadata.name%3Dleft-migrate`, () => true, 60);
       controller.abort();
-      expect(await called).toMatchObject({ code: 'CANCELLED' });
+      // What was done by then is said to the end.
+      expect(await called).toMatchObject({
+        code: 'FAILED_PRECONDITION',
+        details: { reason: 'CANCELLED', done: [expect.stringContaining('revision')] },
+      });
       await expect.poll(running, { timeout: 20_000 }).toEqual([]);
       expect(await read('left', 'summary')).toMatchObject({ status: expect.stringMatching(/failed|pending-install/) });
       expect(await refusal(apply('helm_uninstall_release', { name: 'left', namespace }))).toBeDefined();

@@ -48,7 +48,7 @@ const writes = (since: string): readonly AuditEvent[] =>
 
 const servers: Omit<Shop, 'embedded'>[] = [];
 const open = async (flags: object): Promise<Omit<Shop, 'embedded'>> => {
-  const server = await openApp({ 'kubernetes.kubeconfig': bed.kubeconfigs.admin, ...flags });
+  const server = await openApp({ 'kubernetes.kubeconfig': bed.kubeconfigs.admin, 'helm.binary': bed.bin.helm4, ...flags });
   servers.push(server);
   return server;
 };

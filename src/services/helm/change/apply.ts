@@ -93,6 +93,10 @@ const explainFailure = (
     summary: `${words}${typeof error.details['upstream'] === 'string' ? ` Helm says: ${error.details['upstream']}` : ''}`,
     targets,
     ...(undo === undefined ? {} : { undo }),
+    failure: {
+      reason: error.code === 'CANCELLED' ? 'CANCELLED' : 'PARTIAL',
+      message: error.code === 'CANCELLED' ? 'It was ended half-way.' : 'Only a part was done.',
+    },
     done: [describe(after)],
     notDone: [`${DONE[state.action]}: ${error.message} See helm_get_release.`],
   };
