@@ -95,6 +95,16 @@ describe('the architecture', () => {
     expect(files.map(roomOf).filter((room) => ALLOWED[room] === undefined)).toEqual([]);
   });
 
+  it('has a module for each part that the guide names (SEED-FILES-01)', () => {
+    const parts = [
+      'server/http.ts',
+      ...['auth', 'rate-limit', 'security', 'metrics'].map((name) => `middleware/${name}/index.ts`),
+      ...['audit/index.ts', 'services/index.ts', 'manager/manager.ts', 'cache/lru.ts', 'secrets/create.ts', 'logging/logger.ts'],
+      'observability/metrics.ts',
+    ];
+    expect(parts.filter((file) => !files.includes(file))).toEqual([]);
+  });
+
   it('lets every room import only what its row allows (SEED-ARCH-03, SEED-MOD-01)', () => {
     expect(imports.filter((item) => !isAllowed(item)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
   });

@@ -43,6 +43,20 @@ describe('the README', () => {
   });
 });
 
+describe('the reference of tools', () => {
+  it('has every tool, with its arguments, its effect and what it answers (SEED-DOC-01)', () => {
+    for (const { name: service, tools } of catalogue as unknown as readonly ServiceCatalogue[]) {
+      const page = read(`docs/tools/${service}.md`);
+      for (const { name, effect, input, output } of tools) {
+        const [, section = ''] = new RegExp(`\\n## ${name}\\n([^]*?)(?=\\n## |$)`).exec(page) ?? [];
+        expect(section).toContain(`Effect: **${effect}**`);
+        const words = [...Object.keys((input['properties'] ?? {}) as object), ...Object.keys((output['properties'] ?? {}) as object)];
+        expect(words.filter((word) => !section.includes(`\`${word}\``))).toEqual([]);
+      }
+    }
+  });
+});
+
 describe('the page of the cache', () => {
   it('lists every tool whose answers are kept, and how long (SEED-PERF-02)', () => {
     const told = Object.fromEntries(

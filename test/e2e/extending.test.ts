@@ -38,7 +38,7 @@ export default defineService({
 });
 `;
 
-describe('a service from a temporary folder (SEED-ADD-01, SEED-ADD-02, SEED-ADD-04)', () => {
+describe('a service from a temporary folder (SEED-ADD-01, SEED-ADD-02, SEED-ADD-04, SEED-GOAL-04, SEED-SCALE-01)', () => {
   let folder: string;
   let plugin: string;
   let server: Omit<Shop, 'embedded'>;

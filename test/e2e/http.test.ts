@@ -100,7 +100,7 @@ describe('malformed requests', () => {
   });
 });
 
-describe('routes (SEED-ROUTE-03, SEED-ROUTE-05)', () => {
+describe('routes (SEED-ROUTE-03, SEED-ROUTE-05, SEED-ARCH-04)', () => {
   it('answers 404 with the enabled services, 405 with Allow, in one JSON shape', async () => {
     const missing = await send('POST', '/api/loki/http');
     expect([missing.status, JSON.parse(missing.body).error]).toMatchObject([
@@ -199,7 +199,7 @@ describe('browsers', () => {
   });
 });
 
-describe('health (SEED-HTTP-05, GUIDE-DEPLOY-01)', () => {
+describe('health (SEED-HTTP-05, GUIDE-DEPLOY-01, SEED-GOAL-07)', () => {
   it('is healthy, ready, and tells each service in detail', async () => {
     expect(JSON.parse((await send('GET', '/health')).body)).toEqual({ status: 'healthy' });
     expect(JSON.parse((await send('GET', '/ready')).body)).toEqual({ status: 'ready' });

@@ -78,7 +78,7 @@ const SESSIONS: readonly (readonly [string, () => Promise<Session>])[] = [
 ];
 
 describe('clients', () => {
-  it.each(SESSIONS)('%s lists and calls (SEED-ARCH-02, SEED-HTTP-01)', async (_, open) => {
+  it.each(SESSIONS)('%s lists and calls (SEED-ARCH-02, SEED-HTTP-01, SEED-GOAL-02)', async (_, open) => {
     const session = await open();
     const names = await session.list();
     expect(names).toContain('kubernetes_list_resources');
