@@ -164,6 +164,6 @@ export const REQUIREMENTS = {
   'RULE-02': ['due', 'Truth about emptiness: no match, forbidden, absent API, backend down, empty window and cut answers are …'],
   'RULE-03': ['proven', 'Every answer is bounded in size and says what was left out and how to get it'],
   'RULE-04': ['proven', 'Every wait can be cancelled and has a deadline'],
-  'RULE-05': ['due', 'MCP conformance: 30 of 30 for 2025-11-25, 37 of 37 for 2026-07-28'],
+  'RULE-05': ['proven', 'MCP conformance: 30 of 30 for 2025-11-25, 37 of 37 for 2026-07-28'],
   'RULE-06': ['proven', 'Names promised outside (routes, tools, keys, metrics, codes) change only on purpose'],
 } as const satisfies Readonly<Record<string, readonly [State, string]>>;

@@ -1,5 +1,5 @@
-// Runs the protocol's conformance suite against the real HTTP door: all scored scenarios with fixtures and sessions, and the production checks
-// without. Greens can be vacuous, so the checks of every scenario are read too: no WARNING, no SKIPPED, a floor on SUCCESS.
+// Runs the protocol's conformance suite against the real HTTP door (RULE-05: 30 of 30, 37 of 37): all scored scenarios with fixtures and
+// sessions, and the production checks without. Greens can be vacuous, so the checks of every scenario are read too: no WARNING, no SKIPPED, a floor on SUCCESS.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
