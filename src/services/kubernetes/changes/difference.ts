@@ -158,8 +158,8 @@ export interface Restored {
 /** Labels and annotations go with their last key: their map is made again. */
 const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
   const container = valueAtPath(object, path);
-  const last = path.at(-1);
-  if (container !== undefined || last === undefined || !isOpenMap(path)) return container;
+  if (container !== undefined || !isOpenMap(path)) return container;
+  openContainer(object, path.slice(0, -1));
   putAt(object, path, {});
   return valueAtPath(object, path);
 };
@@ -168,14 +168,17 @@ const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
 export const restore = (object: Fields, differences: readonly Difference[]): Restored => {
   const copy = structuredClone(object) as Record<string, unknown>;
   const conflicts: Difference[] = [];
-  for (const difference of differences) {
+  // What was added goes first, so that what comes back finds its place.
+  const added = differences.filter(({ before }) => before === undefined);
+  const others = differences.filter(({ before }) => before !== undefined);
+  for (const difference of [...added, ...others]) {
     const { path, before, after, at } = difference;
     const last = path.at(-1);
     const container = openContainer(copy, path.slice(0, -1));
     const isOpen = isObject(container) || Array.isArray(container);
     if (last === undefined || !isOpen || !isDeepStrictEqual(valueAtPath(copy, path), after)) conflicts.push(difference);
     else if (!put(container as Container, last, structuredClone(before), at)) conflicts.push(difference);
-    else if (isOpenMap(path.slice(0, -1)) && Object.keys(container).length === 0) putAt(copy, path.slice(0, -1), undefined);
+    else if (isOpenMap(path.slice(0, -1)) && isObject(container) && Object.keys(container).length === 0) putAt(copy, path.slice(0, -1), undefined);
   }
   return { object: copy, conflicts };
 };
