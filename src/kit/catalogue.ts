@@ -1,5 +1,6 @@
 // The catalogue: every service's definitions as plain data. Made by `npm run generate`, so that a start evaluates no schema and loads no service.
 
+import type { JsonSchema } from './schema.ts';
 import type { FixedResource, Prompt, ResourceTemplate, ServiceDefinition, ServiceDeps } from './service.ts';
 import type { ToolInfo } from './tool.ts';
 
@@ -29,6 +30,11 @@ const SILENT: ServiceDeps = {
   secret: (name) => ({ name, current: async () => '', onChange: () => () => {} }),
 };
 
+/** A start needs the names of the keys that answers have; what they hold is in the definitions, for tests and documentation. */
+const toKeys = (output: JsonSchema): JsonSchema => ({
+  properties: Object.fromEntries(Object.keys((output['properties'] ?? {}) as object).map((key) => [key, {}])),
+});
+
 const toToolInfo = (tool: ToolInfo): ToolInfo => ({
   name: tool.name,
   title: tool.title,
@@ -36,7 +42,7 @@ const toToolInfo = (tool: ToolInfo): ToolInfo => ({
   effect: tool.effect,
   hints: tool.hints,
   input: tool.input,
-  output: tool.output,
+  output: toKeys(tool.output),
   cacheForMs: tool.cacheForMs,
   task: tool.task,
   ...(tool.needs === undefined ? {} : { needs: tool.needs }),
