@@ -166,7 +166,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
       (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
   });
   const sealer = createSealer((await resolveSigningKey(config, secrets)) ?? randomBytes(32));
-  const store = await openStore(config.store, secrets, logger);
+  const store = await openStore(config.store, secrets, logger, now);
   const bus = new InMemoryServerEventBus();
   const notify: Notify = {
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),

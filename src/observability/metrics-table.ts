@@ -57,6 +57,10 @@ export const METRICS = {
   ),
   http_response_size_bytes: bytes('Body of an answer as sent.', 'method', 'path', 'status_code', 'service'),
   http_request_size_bytes: bytes('Body of a request as announced.', 'method', 'path', 'service'),
+  http_connections_refused_total: counter(
+    'Connections closed without an answer to a request: `max_connections`, or bytes that make none: `unreadable`, `too_large`, `timeout`.',
+    'reason',
+  ),
   http_connections_active: gauge('Open HTTP connections, idle ones too.'),
   tool_calls_total: counter('Finished tool calls; names outside the registry are `other`.', 'service_name', 'tool_name', 'status'),
   tool_call_duration_seconds: seconds('Time of a tool call.', 'service_name', 'tool_name', 'status'),

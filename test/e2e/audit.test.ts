@@ -131,7 +131,13 @@ describe.each(STORAGES)('storage %s (GUIDE-AUDIT-01)', (storage) => {
     const record = await newest('?tool_name=notes_set_text');
     expect(record).toMatchObject({ status: 'success', approved_by: 'caller:local', plan_hash: asked.plan_hash });
     expect(record.objects).toEqual([
-      { ref: 'note://first', operation: 'update', before: '1', after: '2', changes: [{ path: 'text', before: 'hello', after: 'good bye' }] },
+      {
+        ref: 'note://first',
+        operation: 'update',
+        before: '1',
+        after: '2',
+        changes: [{ path: 'text', before: 'hello', after: 'good bye' }],
+      },
     ]);
     expect(JSON.stringify(await getRecords(server.url, '?limit=1000'))).not.toContain(plan);
   });
