@@ -105,7 +105,7 @@ export const REQUIREMENTS = {
   'SEED-MOD-01': ['proven', 'Every service is an independent module'],
   'SEED-MOD-02': ['proven', 'Services are switched individually by enableDisable.enabledServices and disabledServices'],
   'SEED-SCALE-01': ['due', 'A new service needs four steps: directory, interface, tools, configuration'],
-  'SEED-CONF-01': ['due', 'All behaviour is driven by configuration'],
+  'SEED-CONF-01': ['proven', 'All behaviour is driven by configuration'],
   'SEED-CONF-02': ['proven', 'Service on and off by configuration'],
   'SEED-CONF-03': ['proven', 'Authentication method by configuration'],
   'SEED-CONF-04': ['proven', 'Cache strategy by configuration'],
