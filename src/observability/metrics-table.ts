@@ -44,6 +44,7 @@ export const METRICS = {
   mcp_audit_buffered: gauge('Audit records not yet written.'),
   mcp_audit_dropped_total: counter('Audit records that could not be written.'),
   mcp_log_dropped_total: counter('Log lines dropped because their reader does not keep up.'),
+  mcp_secret_expires_seconds: gauge('Until a secret or an API key with an end expires; negative afterwards.', 'secret'),
   build_info: gauge('What runs here; always 1.', 'version', 'commit', 'go_version', 'runtime_version'),
   server_info: gauge('How it runs; always 1.', 'mode', 'addr'),
   service_status: gauge('1 up, 0 disabled or down.', 'service_name'),

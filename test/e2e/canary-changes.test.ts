@@ -10,7 +10,7 @@ import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@mode
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findLeaks, type Outcome } from '../support/canary.ts';
-import { type Ask, changeSecrets, POLICY, plantChanges } from '../support/canary-changes.ts';
+import { type Ask, askOver, changeSecrets, POLICY, plantChanges, withHalves } from '../support/canary-changes.ts';
 import { send } from '../support/http.ts';
 import { type Cluster, openCluster, PROGRAM, type Running, startProgram } from '../support/program.ts';
 
@@ -119,7 +119,42 @@ describe.each(['streamable-http', 'sse', 'stdio'])('over %s, no secret that pass
     outcomes.push({ where: 'log', text: door.stderr() });
     for (const word of ['/v1/traces', 'kubernetes_patch_resource']) expect(exported).toContain(word);
     outcomes.push({ where: 'exports', text: exported });
-    const halves = { firstHalf: planted.split.slice(0, 22), secondHalf: planted.split.slice(22) };
-    expect(findLeaks(outcomes, { ...planted, ...halves })).toEqual([]);
+    expect(findLeaks(outcomes, withHalves(planted))).toEqual([]);
   });
+});
+
+it('a task tells none either, while it runs and when it is done (RULE-01)', async () => {
+  const cluster = await openCluster();
+  const planted = plantChanges();
+  const outcomes: Outcome[] = [];
+  const server = await startProgram(['--config', join(folder, 'config.yaml'), '--kubeconfig', cluster.kubeconfig], toEnv('tasks'));
+  const ask = askOver(server.url, outcomes);
+  await changeSecrets(ask, cluster.embedded, planted);
+  const META = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+  };
+  const request = async (method: string, params: object, name: string): Promise<Record<string, unknown>> => {
+    const headers = {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      'mcp-name': name,
+    };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: META } });
+    const { body: text } = await send(`${server.url}/mcp?profile=all`, { method: 'POST', headers, body });
+    outcomes.push({ where: method, text });
+    return (JSON.parse(text) as { result: Record<string, unknown> }).result;
+  };
+  const args = { kind: 'pod', name: planted.behind, namespace: 'shop', condition: 'exists', timeout: '2s' };
+  const begun = await request('tools/call', { name: 'kubernetes_wait_for_resource', arguments: args }, 'kubernetes_wait_for_resource');
+  expect(begun).toMatchObject({ resultType: 'task' });
+  const taskId = String(begun['taskId']);
+  await expect.poll(async () => (await request('tasks/get', { taskId }, taskId))['status'], { timeout: 20_000 }).not.toBe('working');
+  expect(outcomes.at(-1)?.text).toContain('***');
+  await server.stop();
+  await cluster.close();
+  outcomes.push({ where: 'log', text: server.stderr() });
+  expect(findLeaks(outcomes, withHalves(planted))).toEqual([]);
 });

@@ -2,7 +2,8 @@
 
 import { expect } from 'vitest';
 import type { EmbeddedKubernetes } from '../../src/embedded/kubernetes/index.ts';
-import { plant, plantPlain } from './canary.ts';
+import { callTool } from './audit.ts';
+import { type Outcome, plant, plantPlain } from './canary.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 /** Calls a tool; gives its structured answer. Whatever comes back is for the caller to keep and search. */
@@ -26,6 +27,22 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 const manifestOf = (stringData: Fields): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: SECRET.name, namespace: NAMESPACE }, stringData });
+
+/** Asks a running server over plain HTTP, and keeps what it answers. */
+export const askOver =
+  (url: string, outcomes: Outcome[]): Ask =>
+  async (tool, args) => {
+    const result = await callTool(url, tool, args);
+    outcomes.push({ where: `${tool} ${outcomes.length}`, text: JSON.stringify(result) });
+    return result.structuredContent;
+  };
+
+/** Both parts of the value that is split over two lines count by themselves. */
+export const withHalves = (planted: Planted): Readonly<Record<string, string>> => ({
+  ...planted,
+  firstHalf: planted.split.slice(0, 22),
+  secondHalf: planted.split.slice(22),
+});
 
 const change = async (ask: Ask, tool: string, args: Fields): Promise<Fields> => {
   const planned = await ask(tool, args);
