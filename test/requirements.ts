@@ -67,7 +67,7 @@ export const REQUIREMENTS = {
   'SEED-METRIC-02': ['proven', 'Request counts'],
   'SEED-METRIC-03': ['proven', 'Latency statistics'],
   'SEED-METRIC-04': ['proven', 'Cache hit rates'],
-  'SEED-FILES-01': ['due', 'One module each for: server start, middleware (auth, audit, rate limit, security, metrics), service …'],
+  'SEED-FILES-01': ['proven', 'One module each for: server start, middleware (auth, audit, rate limit, security, metrics), service …'],
   'SEED-IFACE-01': ['proven', 'One interface for all services: name'],
   'SEED-IFACE-02': ['proven', 'initialise with configuration'],
   'SEED-IFACE-03': ['proven', 'tool list'],
@@ -110,7 +110,7 @@ export const REQUIREMENTS = {
   'SEED-CONF-03': ['proven', 'Authentication method by configuration'],
   'SEED-CONF-04': ['proven', 'Cache strategy by configuration'],
   'SEED-CONF-05': ['proven', 'Log level by configuration'],
-  'SEED-FAULT-01': ['due', 'A failing service does not affect others'],
+  'SEED-FAULT-01': ['proven', 'A failing service does not affect others'],
   'SEED-FAULT-02': ['proven', 'Health check asks the backend and reports "service unavailable" with the cause'],
   'SEED-DEGR-01': [
     'proven',
