@@ -22,6 +22,8 @@ const MIB = 2 ** 20;
 /** What counts as no slope, per hour of such work. */
 const FLAT_MIB_PER_HOUR = 10;
 const WORKERS = 6;
+/** Records kept in memory fill within the warm-up: with the default of 10,000 they would grow, as they should, for all of the time. */
+const FULL_SOON = { MCP_AUDIT_MAX_LOGS: '500' } as const;
 
 const heapShape = z.object({ heapUsed: z.number(), external: z.number(), rss: z.number() });
 
@@ -172,16 +174,17 @@ const soakAll = async (scene: Scene, folder: string, seconds: number) => {
     { name: 'soak', server: cluster.url, token: (await readFile(tokenFile, 'utf8')).trim() },
   ]);
   const node = ['--expose-gc', '--import', join(import.meta.dirname, 'support', 'heap-probe.ts')];
+  const probed = process.env['SOAK_SNAPSHOTS'] === undefined ? {} : { BENCH_HEAP_SNAPSHOTS: process.env['SOAK_SNAPSHOTS'] };
   const files = { http: join(folder, 'http.json'), stdio: join(folder, 'stdio.json') };
   const server = await startServer(scene.program, {
     args: ['--kubeconfig', kubeconfig],
-    env: { BENCH_HEAP_FILE: files.http },
+    env: { ...FULL_SOON, ...probed, BENCH_HEAP_FILE: files.http },
     node,
   });
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [...node, scene.program.main, '--kubeconfig', kubeconfig],
-    env: cleanEnvironment({ ...RAISED_LIMITS, BENCH_HEAP_FILE: files.stdio }),
+    env: cleanEnvironment({ ...RAISED_LIMITS, ...FULL_SOON, ...probed, BENCH_HEAP_FILE: files.stdio }),
     stderr: 'ignore',
   });
   const stdio = new Client(info);

@@ -1,6 +1,5 @@
 // The only file that knows every room: builds them and joins them.
 
-import { randomBytes } from 'node:crypto';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
 import { type AuditLog, openAudit } from './audit/index.ts';
 import { warmUp } from './cache/warm-up.ts';
@@ -11,7 +10,6 @@ import type { Caller, Effect } from './kit/context.ts';
 import type { ClusterStatus, Directory } from './kit/directory.ts';
 import { EncoderPool } from './kit/encoder.ts';
 import { AppError } from './kit/errors.ts';
-import { createSealer } from './kit/seal.ts';
 import type { Notify, ServiceDeps } from './kit/service.ts';
 import { within } from './kit/within.ts';
 import { createLogger, type Logs } from './logging/logger.ts';
@@ -34,7 +32,7 @@ import type { HttpDoor } from './server/http.ts';
 import type { StdioDoor } from './server/stdio.ts';
 import { checkServiceNames } from './service-names.ts';
 import type { Config, ServerConfig, Settings } from './settings.ts';
-import { resolveSigningKey } from './start.ts';
+import { openSealer } from './start.ts';
 import { openStore } from './store/open.ts';
 import { postWebhook } from './upstream/webhook.ts';
 import { NAME, TITLE, VERSION } from './version.ts';
@@ -170,8 +168,8 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
     kubernetes: async (reference, signal) =>
       (await import('./start.ts')).readKubernetesSecret(settings, reference, { now, logger, signal }),
   });
-  const sealer = createSealer((await resolveSigningKey(config, secrets)) ?? randomBytes(32));
-  const store = await openStore(config.store, secrets, logger);
+  const sealer = await openSealer(config, { secrets, now });
+  const store = await openStore(config.store, secrets, logger, now);
   const bus = new InMemoryServerEventBus();
   const notify: Notify = {
     listChanged: (list) => bus.publish({ kind: `${list}_list_changed` }),
@@ -194,7 +192,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   };
   const { entries, clusters, capabilities } = await toEntries(config, env);
   const manager = createManager({ services: entries, deps, logger });
-  observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped });
+  observability.watch({ status: (signal) => manager.status(signal), dropped: logger.dropped, secrets: secrets.status });
   const stopping = new AbortController();
   const limits = toLimits(config);
   const mode = toMode(config);

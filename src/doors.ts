@@ -21,7 +21,7 @@ import { adminRoutes } from './server/admin-routes.ts';
 import { createAuditHandlers } from './server/audit-routes.ts';
 import { createForwarding } from './server/forwarded.ts';
 import { type HttpDoor, type HttpOptions, openHttp } from './server/http.ts';
-import { countConnections, metricsRoute } from './server/metrics-route.ts';
+import { countConnections, metricsRoute, noteRefusedConnections } from './server/metrics-route.ts';
 import { createRoutes, type Routes } from './server/routes.ts';
 import { createStreamBudget } from './server/streams.ts';
 import type { Config, ServerConfig } from './settings.ts';
@@ -147,7 +147,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     },
     authentication,
     rateLimit: config.ratelimit.enabled
-      ? rateLimit(config.ratelimit, { store, anonymous: local.id, onRefused: (by) => limited.labels(by).inc() })
+      ? rateLimit(config.ratelimit, { store, now, anonymous: local.id, onRefused: (by) => limited.labels(by).inc() })
       : undefined,
     compressionLevel: config.performance.compression_enabled ? config.performance.compression_level : undefined,
     forwarding,
@@ -155,6 +155,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     audit,
     observed: { metrics: observability.metrics, tracing: observability.tracing, logger, serviceOf: routes.serviceOf },
     onConnection: countConnections(observability.metrics),
+    onRefusedConnection: noteRefusedConnections(observability.metrics, audit),
     readTimeoutMs: server.readTimeoutSec * 1000,
     writeTimeoutMs: server.writeTimeoutSec * 1000,
     idleTimeoutMs: server.idleTimeoutSec * 1000,

@@ -1,6 +1,6 @@
 // The table of house.md 2 as data: who may import whom. Read from the syntax tree; type-only imports count.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -91,6 +91,17 @@ const isAllowed = ({ from, to }: Import): boolean => {
 };
 
 describe('the architecture', () => {
+  it('has one room for each component of the guide (SEED-FILES-01)', () => {
+    const components = ['server/http.ts', 'services/index.ts', 'manager/manager.ts', 'cache/cache.ts', 'secrets/manager.ts'];
+    const middleware = ['auth', 'audit', 'rate-limit', 'security', 'metrics'].map((name) => `middleware/${name}/index.ts`);
+    const ground = ['logging/logger.ts', 'observability/metrics.ts', 'audit/index.ts'];
+    for (const file of [...components, ...middleware, ...ground]) {
+      expect([file, existsSync(resolve(src, file))]).toEqual([file, true]);
+      // And the table above has a row for the room it stands in.
+      expect(Object.keys(ALLOWED)).toContain(file.split('/')[0]);
+    }
+  });
+
   it('has a rule for every room', () => {
     expect(files.map(roomOf).filter((room) => ALLOWED[room] === undefined)).toEqual([]);
   });

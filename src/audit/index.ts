@@ -7,6 +7,7 @@ import { type Alerts, createAlerts, type Post } from './alerts.ts';
 import type { AuditConfig } from './config.ts';
 import { Journal } from './journal.ts';
 import { createMasker } from './mask.ts';
+import { maskObjects } from './objects.ts';
 import type { QueryLimits } from './parameters.ts';
 import { toQueryLimits } from './query-limits.ts';
 import { type AuditFacts, type AuditOutcome, type LineFacts, toCompletedBody, toName, toSharedFields, toStartedBody } from './record.ts';
@@ -171,6 +172,16 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
       details: { service: 'audit', retry_after: '30s' },
     });
 
+  const toTold = (outcome: AuditOutcome): AuditOutcome => {
+    const { error, objects } = outcome;
+    if (error === undefined && objects === undefined) return outcome;
+    return {
+      ...outcome,
+      ...(error === undefined ? {} : { error: deps.mask(error) }),
+      ...(objects === undefined ? {} : { objects: maskObjects(objects, { toJson: toInput, mask: deps.mask }) }),
+    };
+  };
+
   const begin = (facts: AuditFacts): AuditEntry => {
     const at = now();
     const began = performance.now();
@@ -201,7 +212,7 @@ export const openAudit = async (config: AuditConfig, deps: AuditDeps): Promise<A
       ready: toReady(),
       end(outcome) {
         if (!isRecorded && outcome.status === 'success') return undefined;
-        const told = outcome.error === undefined ? outcome : { ...outcome, error: deps.mask(outcome.error) };
+        const told = toTold(outcome);
         if (outcome.status === 'failure') alerts?.failed({ toolName, error: told.error });
         isStarted ||= start();
         const durationMs = Math.round((performance.now() - began) * 1000) / 1000;

@@ -55,7 +55,7 @@ export const createSharedCache = (store: Store): SharedCache => {
         .catch(() => {});
     },
     forget() {
-      era = store.increment(ERA, ERA_MS).then(String);
+      era = store.increment(ERA, ERA_MS).then(({ count }) => String(count));
       era
         .then(() => store.publish(CHANNEL, own))
         .catch(() => {

@@ -38,6 +38,12 @@ export const absentServices = (present: readonly string[]): string[] =>
 
 const toPrefixes = (service: string): readonly string[] => LATER[service] ?? [`MCP_${service.toUpperCase()}_`];
 
+/** Whether a variable belongs to a service that is not here. */
+export const isAbsentVariable = (present: Iterable<string>): ((variable: string) => boolean) => {
+  const prefixes = absentServices([...present]).flatMap(toPrefixes);
+  return (variable) => prefixes.some((prefix) => variable.startsWith(prefix));
+};
+
 /** Takes out of the tree what has no effect. Returns one warning each. */
 export const dropAbsent = (tree: Record<string, unknown>, shape: Shape, env: Readonly<Record<string, string | undefined>>): string[] => {
   const warnings: string[] = [];

@@ -69,17 +69,21 @@ export const isTree = (value: unknown): value is Record<string, unknown> =>
 export const getAt = (tree: unknown, key: string): unknown =>
   key.split('.').reduce<unknown>((node, name) => (isTree(node) && Object.hasOwn(node, name) ? node[name] : undefined), tree);
 
+/** As an own key, whatever it is called: `__proto__` and `constructor` lead nowhere else. */
+const put = (node: Record<string, unknown>, name: string, value: unknown): void =>
+  void Object.defineProperty(node, name, { value, configurable: true, enumerable: true, writable: true });
+
 export const setAt = (tree: Record<string, unknown>, key: string, value: unknown): void => {
   const names = key.split('.');
   const last = names.pop() ?? key;
   let node = tree;
   for (const name of names) {
-    const child = node[name];
+    const child = Object.hasOwn(node, name) ? node[name] : undefined;
     const next: Record<string, unknown> = isTree(child) ? child : {};
-    node[name] = next;
+    put(node, name, next);
     node = next;
   }
-  node[last] = value;
+  put(node, last, value);
 };
 
 export const deleteAt = (tree: unknown, key: string): void => {

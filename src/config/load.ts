@@ -1,9 +1,10 @@
 // One precedence for every key: defaults < file < environment < flags. What cannot be understood stops the start.
 
 import { z } from 'zod';
-import { dropAbsent } from './absent.ts';
+import { dropAbsent, isAbsentVariable } from './absent.ts';
 import { type ConfigKey, getAt, listKeys, type Shape } from './keys.ts';
 import { addEnvironment, addFlags, type Environment, type FlagValue, readFileTree, type Sources, settleFile } from './sources.ts';
+import { warnOfUnknown } from './variables.ts';
 import { ERRORS, explain } from './words.ts';
 
 export interface LoadOptions<Keys extends Shape> {
@@ -58,7 +59,8 @@ export const loadConfig = async <Keys extends Shape>({
     sources = await toSources(keys, given);
   }
   const { tree, from } = sources;
-  const warnings = dropAbsent(tree, shape, given.env);
+  const isAbsent = isAbsentVariable(Object.keys(shape));
+  const warnings = [...dropAbsent(tree, shape, given.env), ...warnOfUnknown(keys, given.env, { text: sources.text, isAbsent })];
   const parsed = z.strictObject(shape).safeParse(tree, ERRORS);
   if (!parsed.success) throw explain(parsed.error.issues, { tree, from, keys });
   return { config: parsed.data as z.infer<z.ZodObject<Keys>>, warnings, from, shape, text: sources.text };

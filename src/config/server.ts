@@ -26,7 +26,7 @@ export const securityKeys = {
   allowDestructive: described(z.boolean().default(false), 'MCP_ALLOW_DESTRUCTIVE', 'Offer delete, drain and exec too; needs allowWrites.'),
   signingKey: secret(
     'MCP_SIGNING_KEY',
-    'Key for cursors, plans and request states, 32 characters or more; shared by replicas. Random per process when absent.',
+    'Key for cursors, plans and request states, 32 characters or more; shared by replicas. Followed when it stands in a file, the cluster or Vault. Random per process when absent.',
   ),
   approval: section({
     write: described(z.enum(['call', 'elicit', 'deny']).default('call'), 'MCP_APPROVAL_WRITE', 'How a write plan is approved.'),

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { AppError } from '../kit/errors.ts';
+import { parseYaml } from '../kit/yaml.ts';
 import { type ConfigKey, deleteAt, getAt, isTree, setAt, toInner } from './keys.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -47,14 +48,9 @@ const substitute = (value: unknown, env: Environment, key: string, changed: Set<
 
 /** @throws AppError INVALID_ARGUMENT when the text is no YAML mapping */
 export const parseTree = async (text: string, file: string): Promise<Tree> => {
-  const { parse } = await import('yaml');
-  let tree: unknown;
-  try {
-    tree = parse(text);
-  } catch (cause) {
-    const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '').replace(/:$/, '') : '';
-    throw new AppError('INVALID_ARGUMENT', `The configuration file ${file} is no valid YAML: ${message}`, { cause });
-  }
+  const tree = await parseYaml(text).catch((cause: Error) => {
+    throw new AppError('INVALID_ARGUMENT', `The configuration file ${file} is no valid YAML: ${cause.message}`, { cause });
+  });
   if (tree === null || tree === undefined) return {};
   if (!isTree(tree)) throw new AppError('INVALID_ARGUMENT', `The configuration file ${file} must hold a mapping.`);
   return tree;
@@ -106,6 +102,8 @@ const PER_ENTRY = '<SERVICE>';
 const addEntries = ({ tree, from }: Pick<Sources, 'tree' | 'from'>, key: ConfigKey, env: Environment): void => {
   const prefix = key.env?.slice(0, -PER_ENTRY.length) ?? '';
   const variables = Object.keys(env).filter((name) => name.startsWith(prefix) && name.length > prefix.length && env[name] !== '');
+  const odd = variables.find((name) => !/^[A-Z][A-Z0-9_-]*$/i.test(name.slice(prefix.length)));
+  if (odd !== undefined) throw refuse(key.key, `the variable ${odd.slice(0, 100)} names no service.`);
   for (const name of variables) setAt(tree, `${key.key}.${name.slice(prefix.length).toLowerCase()}`, env[name]);
   if (variables.length > 0) from.set(key.key, [...(from.has(key.key) ? ['file'] : []), ...variables].join(', '));
 };

@@ -20,6 +20,7 @@ describe('encoders', () => {
   });
 
   it('begin with 8192 bytes and grow, at most 100 are kept, and none that grew too large (SEED-ENC-01)', () => {
+    // performance.json_pool_size and performance.json_buffer_size.
     const pool = new EncoderPool(100, 8192);
     const taken = Array.from({ length: 150 }, () => pool.acquire());
     expect(new Set(taken.map(({ capacity }) => capacity))).toEqual(new Set([8192]));

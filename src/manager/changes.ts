@@ -120,7 +120,7 @@ export const createChanges = (options: ChangesOptions): Changes => {
         if (recorded !== undefined) return toAnswer(recorded);
         let isClaimed = false;
         const claim = async (): Promise<void> => {
-          if ((await store.increment(`change:claim:${id}`, PLAN_LIFE_MS)) > 1) throw running();
+          if ((await store.increment(`change:claim:${id}`, PLAN_LIFE_MS)).count > 1) throw running();
           isClaimed = true;
         };
         const result = await execute(claim).then(

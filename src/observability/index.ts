@@ -30,10 +30,12 @@ export interface Observability {
   open(): Promise<void>;
   /** Says how the server runs. */
   describe(how: { readonly mode: string; readonly addr: string }): void;
-  /** What is looked up at each read: the state of the services, the lines that logs had to drop. */
+  /** What is looked up at each read: the state of the services, the lines that logs had to drop, the secrets that expire. */
   watch(sources: {
     readonly status: (signal: AbortSignal) => Promise<readonly { readonly service: string; readonly state: string }[]>;
     readonly dropped: () => number;
+    /** Secrets, and how long those that expire are good for, seconds. */
+    readonly secrets: () => readonly { readonly name: string; readonly remainingSec?: number }[];
   }): void;
   close(): Promise<void>;
 }
@@ -70,13 +72,15 @@ export const createObservability = async (options: ObservabilityOptions): Promis
       metrics.families.mcp_active_connections.labels().add(1);
       metrics.families.mcp_total_connections.labels().inc();
     },
-    watch({ status, dropped }) {
+    watch({ status, dropped, secrets }) {
       metrics.onCollect(async () => {
         for (const { service, state } of await status(AbortSignal.timeout(STATUS_MS)))
           metrics.families.service_status.labels(service).set(state === 'up' || state === 'degraded' ? 1 : 0);
       });
       metrics.onCollect(() => {
         metrics.families.mcp_log_dropped_total.labels().value = dropped();
+        for (const { name, remainingSec } of secrets())
+          if (remainingSec !== undefined) metrics.families.mcp_secret_expires_seconds.labels(name).set(remainingSec);
       });
     },
     async close() {

@@ -44,6 +44,7 @@ export const METRICS = {
   mcp_audit_buffered: gauge('Audit records not yet written.'),
   mcp_audit_dropped_total: counter('Audit records that could not be written.'),
   mcp_log_dropped_total: counter('Log lines dropped because their reader does not keep up.'),
+  mcp_secret_expires_seconds: gauge('Until a secret or an API key with an end expires; negative afterwards.', 'secret'),
   build_info: gauge('What runs here; always 1.', 'version', 'commit', 'go_version', 'runtime_version'),
   server_info: gauge('How it runs; always 1.', 'mode', 'addr'),
   service_status: gauge('1 up, 0 disabled or down.', 'service_name'),
@@ -57,6 +58,10 @@ export const METRICS = {
   ),
   http_response_size_bytes: bytes('Body of an answer as sent.', 'method', 'path', 'status_code', 'service'),
   http_request_size_bytes: bytes('Body of a request as announced.', 'method', 'path', 'service'),
+  http_connections_refused_total: counter(
+    'Connections closed without an answer to a request: `max_connections`, or bytes that make none: `unreadable`, `too_large`, `timeout`.',
+    'reason',
+  ),
   http_connections_active: gauge('Open HTTP connections, idle ones too.'),
   tool_calls_total: counter('Finished tool calls; names outside the registry are `other`.', 'service_name', 'tool_name', 'status'),
   tool_call_duration_seconds: seconds('Time of a tool call.', 'service_name', 'tool_name', 'status'),

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
 import { watchFile } from '../kit/watch-file.ts';
+import { parseYaml } from '../kit/yaml.ts';
 import type { PolicySource } from './config.ts';
 import { createPolicy, type Policy } from './policy.ts';
 
@@ -23,16 +24,13 @@ export interface PolicyOptions {
 }
 
 const parsePolicy = async (text: string, file: string): Promise<Policy> => {
-  const [{ parse }, { policySchema }] = await Promise.all([import('yaml'), import('./config.ts')]);
+  const { policySchema } = await import('./config.ts');
   const refuse = (why: string, cause?: unknown): AppError =>
     new AppError('INVALID_ARGUMENT', `The policy file ${file} is not valid: ${why}`, { details: { key: 'security.policyFile' }, cause });
-  let tree: unknown;
-  try {
-    tree = parse(text) ?? {};
-  } catch (cause) {
-    throw refuse(cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'no YAML', cause);
-  }
-  const parsed = policySchema.safeParse(tree);
+  const tree = await parseYaml(text).catch((cause: Error) => {
+    throw refuse(cause.message, cause);
+  });
+  const parsed = policySchema.safeParse(tree ?? {});
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw refuse(`${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`);

@@ -23,7 +23,8 @@ export type Verdict = 'accepted' | 'expired' | 'unknown';
 
 export interface SecretStatus {
   readonly name: string;
-  readonly source: Reference['kind'];
+  /** `hash`: the value itself is not known here. */
+  readonly source: Reference['kind'] | 'hash';
   /** Counts rotations; 0 = never read. */
   readonly version: number;
   /** Seconds until the newest version expires; negative afterwards. Absent = never. */
@@ -63,6 +64,8 @@ export interface SecretManagerOptions {
 export interface SecretManager {
   /** Declares a secret by its name: a value, or a reference. Nothing is read yet. A name is declared once. */
   define(name: string, value: string, options?: DefineOptions): SecretHandle;
+  /** Watches the end of a credential that is known by its hash alone. */
+  watch(name: string, expires: number): void;
   /** By name only. Throws NOT_FOUND. */
   get(name: string): SecretHandle;
   /** Makes a new version active; the old ones are accepted until their overlap ends. */
@@ -117,7 +120,13 @@ export const createSecretManager = ({
   const digestKey = onFirstUse(() => createSecretKey(randomBytes(32)));
   const digest = (candidate: string): Buffer => createHmac('sha256', digestKey()).update(candidate).digest();
   const entries = new Map<string, Entry>();
+  /** Known by their hashes alone. */
+  const watched = new Map<string, { readonly expires: number; warned: boolean }>();
   let timer: NodeJS.Timeout | undefined;
+  const startTimer = (): void => {
+    timer ??= setInterval(() => void refresh(), checkSec * 1000).unref();
+  };
+  const toRemaining = (expires: number): number => Math.floor((expires - now()) / 1000);
 
   const add = (
     entry: Entry,
@@ -183,13 +192,12 @@ export const createSecretManager = ({
     }
   };
 
-  const warn = (entry: Entry): void => {
-    const [newest] = entry.versions;
-    if (newest === undefined || newest.warned || newest.expires - now() > warnBeforeSec * 1000) return;
-    newest.warned = true;
-    const left = newest.expires - now();
+  const warn = (name: string, ending: { readonly expires: number; warned: boolean } | undefined): void => {
+    if (ending === undefined || ending.warned || ending.expires - now() > warnBeforeSec * 1000) return;
+    ending.warned = true;
+    const left = ending.expires - now();
     logger.warn(
-      { secret: entry.name },
+      { secret: name },
       left > 0 ? `a secret expires in ${formatDuration(left)}: rotate it` : 'a secret has expired: it is refused',
     );
   };
@@ -198,8 +206,9 @@ export const createSecretManager = ({
     await Promise.all([...entries.values()].map(refreshOne));
     for (const entry of entries.values()) {
       entry.versions = entry.versions.filter(({ until }) => until > now());
-      warn(entry);
+      warn(entry.name, entry.versions[0]);
     }
+    for (const [name, ending] of watched) warn(name, ending);
   };
 
   const find = (name: string): Entry => {
@@ -263,27 +272,32 @@ export const createSecretManager = ({
       };
       if (reference.kind === 'literal') add(entry, reference.value, options);
       entries.set(name, entry);
-      timer ??= setInterval(() => void refresh(), checkSec * 1000).unref();
+      startTimer();
       return entry.handle;
+    },
+    watch(name, expires) {
+      if (watched.size < MAX_SECRETS) watched.set(name, { expires, warned: false });
+      startTimer();
     },
     get: (name) => find(name).handle,
     rotate(name, value, options = {}) {
       add(find(name), value, options);
     },
     refresh,
-    status: () =>
-      [...entries.values()].map(({ name, reference, count, versions: [newest] }) => ({
+    status: () => [
+      ...[...entries.values()].map(({ name, reference, count, versions: [newest] }) => ({
         name,
         source: reference.kind,
         version: count,
-        ...(newest === undefined || newest.expires === Number.MAX_SAFE_INTEGER
-          ? {}
-          : { remainingSec: Math.floor((newest.expires - now()) / 1000) }),
+        ...(newest === undefined || newest.expires === Number.MAX_SAFE_INTEGER ? {} : { remainingSec: toRemaining(newest.expires) }),
       })),
+      ...[...watched].map(([name, { expires }]) => ({ name, source: 'hash' as const, version: 1, remainingSec: toRemaining(expires) })),
+    ],
     close() {
       clearInterval(timer);
       timer = undefined;
       entries.clear();
+      watched.clear();
     },
   };
 };

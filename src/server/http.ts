@@ -1,6 +1,6 @@
 // Opens the HTTP transport: sockets and limits, then the pipeline, then the route. Nothing else.
 
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { compose } from '../kit/compose.ts';
@@ -11,7 +11,7 @@ import type { Forwarding } from './forwarded.ts';
 import { httpPipeline, type PipelineOptions } from './pipeline.ts';
 import type { Routes } from './routes.ts';
 import { openTls, type TlsOptions } from './tls.ts';
-import { refuseAddress, refuseUnreadable } from './unreadable.ts';
+import { type OnRefusedConnection, refuseAddress, refuseUnreadable } from './unreadable.ts';
 
 export interface HttpOptions extends PipelineOptions {
   readonly host: string;
@@ -29,6 +29,8 @@ export interface HttpOptions extends PipelineOptions {
   readonly report: (error: unknown, where: string) => void;
   /** Told of every accepted socket. */
   readonly onConnection: (socket: Socket) => void;
+  /** Told of connections that end without an answer to a request. */
+  readonly onRefusedConnection: OnRefusedConnection;
 }
 
 export interface HttpDoor {
@@ -48,6 +50,15 @@ const ENCODED_SEPARATOR = /%2f|%5c|%00|%2e|\/\.\.?(?:\/|$)|\/\/|\\/i;
 const toPath = (pathname: string, raw: string = pathname): string => {
   if (ENCODED_SEPARATOR.test(pathname) || ENCODED_SEPARATOR.test(raw.split('?', 1)[0] ?? '')) return '';
   return pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname;
+};
+
+/** Some addresses show only here that they are none. */
+const toUrl = (request: Request): URL | undefined => {
+  try {
+    return new URL(request.url);
+  } catch {
+    return undefined;
+  }
 };
 
 const createFetch = ({
@@ -75,7 +86,8 @@ const createFetch = ({
     return toErrorResponse(error);
   };
   return async (request, node) => {
-    const url = new URL(request.url);
+    const url = toUrl(request);
+    if (url === undefined) return refuseAddress(node.incoming, options.onRefusedConnection);
     const path = toPath(url.pathname, node.incoming.url);
     const entry = routes.table.get(path);
     const exchange: HttpExchange = {
@@ -160,9 +172,11 @@ const createSilent = () => {
 /** Listens; resolves when connections are taken. */
 export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const fetch = createFetch(options);
+  let current: IncomingMessage | undefined;
   const listener = getRequestListener((request, env) => fetch(request, env as HttpExchange['node']), {
     overrideGlobalObjects: true,
-    errorHandler: refuseAddress,
+    // Before the first wait, and for nothing but an address that is none: the rest is handled above.
+    errorHandler: () => refuseAddress(current, options.onRefusedConnection),
   });
   lightenJson();
   const limits = {
@@ -179,14 +193,16 @@ export const openHttp = async (options: HttpOptions): Promise<HttpDoor> => {
   const onRequest: RequestListener = (incoming, outgoing) => {
     silent.remove(incoming.socket);
     answers.set(incoming.socket, outgoing);
+    current = incoming;
     void listener(incoming, outgoing);
+    current = undefined;
   };
   const tls = options.tls === undefined ? undefined : await openTls(options.tls, limits, onRequest);
   const server = tls?.server ?? createServer(limits, onRequest);
   server.maxConnections = options.maxConnections;
   server.on('connection', options.onConnection);
   server.on('connection', silent.add);
-  refuseUnreadable(server, (socket) => answers.get(socket));
+  refuseUnreadable(server, { answering: (socket) => answers.get(socket), onRefused: options.onRefusedConnection });
   const address = await listen(server, options.host, options.port);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closed: Promise<void> | undefined;

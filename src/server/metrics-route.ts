@@ -1,9 +1,11 @@
 // /metrics on the main listener, and what the listener itself counts.
 
 import type { Socket } from 'node:net';
+import type { AuditLog } from '../audit/index.ts';
 import type { Observability } from '../observability/index.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Handle } from './mcp-routes.ts';
+import type { OnRefusedConnection } from './unreadable.ts';
 
 /** Prometheus text; prom-client is loaded with the first request. */
 export const metricsRoute =
@@ -30,3 +32,11 @@ export const countConnections = ({ families }: Metrics): ((socket: Socket) => vo
     });
   };
 };
+
+/** Counts connections that end without an answer to a request, and records those that sent something. */
+export const noteRefusedConnections =
+  ({ families }: Metrics, audit: AuditLog | undefined): OnRefusedConnection =>
+  (reason, { address, isSilent, code }) => {
+    families.http_connections_refused_total.labels(reason).inc();
+    if (!isSilent) audit?.refused({ address, action: 'connection', code, message: `no request: ${reason}` });
+  };

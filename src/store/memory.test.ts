@@ -36,12 +36,15 @@ describe('the store of one process', () => {
 
   it('counts within a window, and forgets values when their time is over', async () => {
     const { store, pass } = open();
-    expect([await store.increment('n', 1000), await store.increment('n', 1000)]).toEqual([1, 2]);
+    expect([await store.increment('n', 1000), await store.increment('n', 1000)]).toEqual([
+      { count: 1, leftMs: 1000 },
+      { count: 2, leftMs: 1000 },
+    ]);
     await store.set('v', 'value', 1000);
     pass(999);
-    expect([await store.increment('n', 1000), await store.get('v')]).toEqual([3, 'value']);
+    expect([await store.increment('n', 1000), await store.get('v')]).toEqual([{ count: 3, leftMs: 1 }, 'value']);
     pass(1);
-    expect([await store.increment('n', 1000), await store.get('v')]).toEqual([1, undefined]);
+    expect([await store.increment('n', 1000), await store.get('v')]).toEqual([{ count: 1, leftMs: 1000 }, undefined]);
   });
 
   it('passes messages on until a listener leaves', async () => {

@@ -38,7 +38,7 @@ export const createMemoryStore = (now: () => number = Date.now): Store => {
       const counter = known === undefined || known.endsAt <= now() ? { count: 0, endsAt: now() + ttlMs } : known;
       counter.count += 1;
       counters().set(key, counter);
-      return counter.count;
+      return { count: counter.count, leftMs: counter.endsAt - now() };
     },
     async get(key) {
       const found = values().get(key);

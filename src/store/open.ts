@@ -11,8 +11,9 @@ export const openStore = async (
   { type, url }: StoreConfig,
   secrets: { define(name: string, value: string): { current(): string | Promise<string> } },
   logger: Logger,
+  now: () => number = Date.now,
 ): Promise<Store> => {
-  if (type === 'memory') return createMemoryStore();
+  if (type === 'memory') return createMemoryStore(now);
   if (url === undefined)
     throw new AppError('INVALID_ARGUMENT', 'Configuration store.url: is needed with store.type redis.', { details: { key: 'store.url' } });
   const { createRedisStore } = await import('./redis.ts');

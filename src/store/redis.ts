@@ -25,12 +25,12 @@ return { 1, math.floor(-overdrawn / interval + 0.000001), string.format('%.3f', 
 const INCREMENT = `
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return count
+return { count, redis.call('PTTL', KEYS[1]) }
 `;
 
 interface Scripted extends Redis {
   cnmcpTake(key: string, rate: number, burst: number): Promise<[number, number, string]>;
-  cnmcpIncrement(key: string, ttlMs: number): Promise<number>;
+  cnmcpIncrement(key: string, ttlMs: number): Promise<[number, number]>;
 }
 
 /** At most one line a minute, however often it fails. */
@@ -79,7 +79,10 @@ export const createRedisStore = (url: string, { logger, now = Date.now }: { logg
       const [allowed, remaining, waitMs] = await client.cnmcpTake(`${PREFIX}${key}`, rate, burst);
       return { allowed: allowed === 1, remaining, waitMs: Number(waitMs) };
     },
-    increment: (key, ttlMs) => client.cnmcpIncrement(`${PREFIX}${key}`, ttlMs),
+    async increment(key, ttlMs) {
+      const [count, leftMs] = await client.cnmcpIncrement(`${PREFIX}${key}`, ttlMs);
+      return { count, leftMs };
+    },
     get: async (key) => (await client.get(`${PREFIX}${key}`)) ?? undefined,
     async set(key, value, ttlMs) {
       await client.set(`${PREFIX}${key}`, value, 'PX', Math.max(1, Math.ceil(ttlMs)));

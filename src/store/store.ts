@@ -8,6 +8,13 @@ export interface Taken {
   readonly waitMs: number;
 }
 
+export interface Counted {
+  /** The sum, this one included. */
+  readonly count: number;
+  /** Until the counter ends, milliseconds. */
+  readonly leftMs: number;
+}
+
 export interface Bucket {
   /** Tokens per second. */
   readonly rate: number;
@@ -19,8 +26,8 @@ export interface Bucket {
 export interface Store {
   /** Takes one token from the bucket of this key. */
   take(key: string, bucket: Bucket): Promise<Taken>;
-  /** Adds one and gives the sum; the counter ends `ttlMs` after its first increment. */
-  increment(key: string, ttlMs: number): Promise<number>;
+  /** Adds one; the counter ends `ttlMs` after its first increment. */
+  increment(key: string, ttlMs: number): Promise<Counted>;
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string, ttlMs: number): Promise<void>;
   /** Tells the others; this process hears it too. */

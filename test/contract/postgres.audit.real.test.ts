@@ -1,12 +1,17 @@
 // The audit log in a real PostgreSQL: two replicas in one table, a server that dies and comes back, retention, verification.
 
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditRecord } from '../../src/audit/index.ts';
 import { callTool, getRecords, NOTES } from '../support/audit.ts';
-import { type Running, runProgram, startProgram } from '../support/program.ts';
+import { findLeaks } from '../support/canary.ts';
+import { askOver, changeSecrets, POLICY, plantChanges, withHalves } from '../support/canary-changes.ts';
+import { openCluster, type Running, runProgram, startProgram } from '../support/program.ts';
 
 const { connectionString, host, port } = JSON.parse(readFileSync(process.env['CNMCP_TEST_POSTGRES'] ?? '', 'utf8')) as {
   connectionString: string;
@@ -190,4 +195,21 @@ describe('a table of somebody else', () => {
     const ended = await runProgram(['--addr', '127.0.0.1:0'], toEnv('foreign_table'));
     expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('audit.database') });
   });
+});
+
+it('no row holds a secret that passed through a change (RULE-01)', { timeout: 60_000 }, async () => {
+  const cluster = await openCluster();
+  const folder = await mkdtemp(join(tmpdir(), 'postgres-canary-'));
+  await writeFile(join(folder, 'config.yaml'), POLICY);
+  const args = ['--config', join(folder, 'config.yaml'), '--kubeconfig', cluster.kubeconfig, '--allow-writes', '--allow-destructive'];
+  const server = await startProgram(args, toEnv('canary_changes', { MCP_AUDIT_LEVEL: 'debug', MCP_RATELIMIT_ENABLED: 'false' }));
+  const planted = plantChanges();
+  await changeSecrets(askOver(server.url, []), cluster.embedded, planted);
+  await server.stop();
+  await cluster.close();
+  await rm(folder, { recursive: true });
+  const { rows } = await client.query('select row_to_json(t)::text as text from canary_changes t');
+  expect(rows.length).toBeGreaterThan(20);
+  const outcomes = rows.map(({ text }: { text: string }, at) => ({ where: `row ${at}`, text }));
+  expect(findLeaks(outcomes, withHalves(planted))).toEqual([]);
 });

@@ -1,9 +1,14 @@
 // Replicas that share a Redis and a signing key: what one has planned, another applies, once; what one has done, another takes back.
 
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callTool } from '../support/audit.ts';
+import { findLeaks } from '../support/canary.ts';
+import { askOver, changeSecrets, POLICY, plantChanges, withHalves } from '../support/canary-changes.ts';
 import { type Cluster, openCluster, type Running, startProgram } from '../support/program.ts';
 
 const { url } = JSON.parse(readFileSync(process.env['CNMCP_TEST_REDIS'] ?? '', 'utf8')) as { url: string };
@@ -63,4 +68,25 @@ describe('two replicas', () => {
     expect(values.length).toBeGreaterThan(3);
     expect(values.join('\n')).not.toMatch(/canary-replica|replicated|ConfigMap/);
   });
+});
+
+it('no value in the store holds a secret that passed through a change or an answer (RULE-01)', { timeout: 60_000 }, async () => {
+  const own = await openCluster();
+  const folder = await mkdtemp(join(tmpdir(), 'redis-canary-'));
+  await writeFile(join(folder, 'config.yaml'), POLICY);
+  const args = ['--config', join(folder, 'config.yaml'), '--kubeconfig', own.kubeconfig, '--allow-writes', '--allow-destructive'];
+  const server = await startProgram(args, { MCP_STORE_TYPE: 'redis', MCP_STORE_URL: url, MCP_RATELIMIT_BURST: '1000' });
+  const planted = plantChanges();
+  const ask = askOver(server.url, []);
+  await changeSecrets(ask, own.embedded, planted);
+  for (const kind of ['secrets', 'configmaps']) await ask('kubernetes_list_resources', { kind, namespace: 'shop', view: 'full' });
+  const redis = new Redis(url);
+  const keys = await redis.keys('*');
+  const values = await Promise.all(keys.map(async (key) => ({ where: key.slice(0, 30), text: `${key} ${await redis.get(key)}` })));
+  redis.disconnect();
+  await server.stop();
+  await own.close();
+  await rm(folder, { recursive: true });
+  expect(values.length).toBeGreaterThan(5);
+  expect(findLeaks(values, withHalves(planted))).toEqual([]);
 });

@@ -87,6 +87,30 @@ describe('what is no request', () => {
   });
 });
 
+describe('what never becomes a request', () => {
+  const EVILS = [
+    'GET /health HTTP/1.1\r\nHost: evil@localhost\r\n\r\n',
+    'GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n',
+    '\x16\x03\x01\x02',
+  ];
+
+  it('is counted by its kind, and recorded with where it came from and nothing of what it was (SEED-MW-02)', async () => {
+    const before = await scrape(`${server.url}/metrics`);
+    for (const bytes of EVILS) expect((await sendRaw(server.url, bytes)).statuses).toEqual([400]);
+    expect((await sendRaw(server.url, `${GET}X-A: ${'a'.repeat(20_000)}\r\n\r\n`)).statuses).toEqual([431]);
+    const after = await scrape(`${server.url}/metrics`);
+    const rise = (reason: string): number =>
+      after.value('http_connections_refused_total', { reason }) - before.value('http_connections_refused_total', { reason });
+    expect([rise('unreadable'), rise('too_large')]).toEqual([3, 1]);
+    const records = JSON.parse((await send(`${server.url}/api/audit/logs?limit=4`)).body) as Record<string, string>[];
+    expect(records.map(({ action, status, caller_ip, error_msg }) => [action, status, caller_ip, error_msg])).toEqual([
+      ['connection', 'denied', '127.0.0.1', 'PAYLOAD_TOO_LARGE: no request: too_large'],
+      ...EVILS.map(() => ['connection', 'denied', '127.0.0.1', 'INVALID_ARGUMENT: no request: unreadable']),
+    ]);
+    expect(JSON.stringify(records)).not.toContain('evil');
+  });
+});
+
 describe('headers that claim something', () => {
   it.each([
     ['a method', { 'x-http-method-override': 'DELETE', 'x-http-method': 'DELETE', 'x-method-override': 'DELETE' }],
@@ -99,23 +123,53 @@ describe('headers that claim something', () => {
     expect(JSON.stringify(reply.headers)).not.toContain('evil');
   });
 
-  it.each(['evil.example.com', 'localhost.evil.example.com', 'localhost.', '0x7f.1', '127.0.0.1.nip.io', '127.1'])(
-    'a Host of %s is refused on every route: DNS rebinding',
+  it.each([
+    'evil.example.com',
+    'localhost.evil.example.com',
+    'localhost.',
+    '0x7f.1',
+    '127.0.0.1.nip.io',
+    '127.1',
+    // Other spellings of this machine: browsers write the plain one, so these are names somebody made up.
+    '127.0.0.1.',
+    '2130706433',
+    '0x7f000001',
+    '0177.0.0.1',
+    '127.0.0.2',
+    '0.0.0.0',
+    '[::ffff:7f00:1]',
+    '[::]',
+    '[fe80::1]',
+    'ip6-localhost',
+  ])('a Host of %s is refused on every route: DNS rebinding', async (host) => {
+    for (const path of ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs', '/api/kubernetes/sse']) {
+      const reply = await send(`${server.url}${path}`, { headers: { host } });
+      expect([reply.status, errorOf(reply).code]).toEqual([403, 'FORBIDDEN']);
+    }
+  });
+
+  it.each(['[::ffff:127.0.0.1]', '[::127.0.0.1]', '[0:0:0:0:0:0:0:1]', '[::1]evil', 'localhost:80.evil.example.com'])(
+    'a Host of %s, which no client writes, is refused on every route',
     async (host) => {
-      for (const path of ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs', '/api/kubernetes/sse']) {
-        const reply = await send(`${server.url}${path}`, { headers: { host } });
-        expect([reply.status, errorOf(reply).code]).toEqual([403, 'FORBIDDEN']);
-      }
+      for (const path of ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs'])
+        expect([400, 403]).toContain((await send(`${server.url}${path}`, { headers: { host } })).status);
     },
   );
 
-  it.each(['https://evil.example.com', 'null', 'http://localhost.evil.example.com', 'file://', 'http://127.0.0.1@evil.example.com', 'x'])(
-    'an Origin of %s is refused on every route',
-    async (origin) => {
-      for (const path of ['/mcp', '/health', HTTP, '/api/kubernetes/sse'])
-        expect((await send(`${server.url}${path}`, { headers: { origin } })).status).toBe(403);
-    },
-  );
+  it.each([
+    'https://evil.example.com',
+    'http://[::ffff:127.0.0.1]',
+    'http://localhost.',
+    'http://ip6-localhost',
+    'null',
+    'http://localhost.evil.example.com',
+    'file://',
+    'http://127.0.0.1@evil.example.com',
+    'x',
+  ])('an Origin of %s is refused on every route', async (origin) => {
+    for (const path of ['/mcp', '/health', HTTP, '/api/kubernetes/sse'])
+      expect((await send(`${server.url}${path}`, { headers: { origin } })).status).toBe(403);
+  });
 
   it('an absolute address in the request line matches no route, and two hosts are refused', async () => {
     const absolute = await sendRaw(
@@ -159,6 +213,40 @@ describe('headers that claim something', () => {
     expect(JSON.parse(records)[0]).toMatchObject({ user_id: 'local', caller_ip: '127.0.0.1' });
     expect(`${records}${server.stderr()}`).not.toMatch(/root-9f2c|203\.0\.113\.99/);
   });
+
+  it('keys of a prototype in the query are refused where a query is read, and change nothing elsewhere', async () => {
+    for (const query of [
+      '__proto__[polluted]=1',
+      '__proto__.polluted=1',
+      '__proto__=1',
+      'constructor[prototype][polluted]=1',
+      'constructor=1',
+    ]) {
+      for (const path of ['/mcp', '/api/audit/logs', '/api/audit/stats']) {
+        const reply = await send(`${server.url}${path}?${query}`, { headers: { accept: 'text/event-stream' } });
+        expect([path, reply.status, errorOf(reply).code]).toEqual([path, 400, 'INVALID_ARGUMENT']);
+      }
+      const reply = await sendRpc(`${server.url}${HTTP}?${query}`, 'ping');
+      expect([200, 400]).toContain(reply.status);
+    }
+    const profile = await sendRpc(`${server.url}/mcp?profile=__proto__`, 'tools/list');
+    expect([profile.status, errorOf(profile).code]).toEqual([400, 'INVALID_ARGUMENT']);
+  });
+
+  it.each(['__proto__', 'constructor', 'prototype', 'hasOwnProperty', '__defineGetter__'])(
+    'a header called %s is a header, no more',
+    async (name) => {
+      const reply = await sendRpc(
+        `${server.url}${HTTP}`,
+        'tools/call',
+        { name: 'platform_status', arguments: {} },
+        { headers: { [name]: '{"x":1}' } },
+      );
+      expect([reply.status, JSON.parse(reply.body).result.isError]).toEqual([200, undefined]);
+      const asValue = { 'x-request-id': name, 'mcp-protocol-version': name, traceparent: name, 'mcp-session-id': name };
+      expect([200, 400, 404]).toContain((await sendRpc(`${server.url}${HTTP}`, 'ping', {}, { headers: asValue })).status);
+    },
+  );
 
   it('a kubeconfig in a header changes nothing, and in an argument is no argument', async () => {
     const headers = {

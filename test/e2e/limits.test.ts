@@ -10,6 +10,7 @@ import { errorOf, type Reply, send, sendRpc } from '../support/http.ts';
 import { type Cluster, openCluster, type Running, startProgram } from '../support/program.ts';
 import { scrape } from '../support/prometheus-text.ts';
 import { openSocket, readToEnd } from '../support/raw.ts';
+import { openApp } from '../support/shop.ts';
 
 const KEYS = { first: 'cnm_first_Zk3v9Qp7Lw2Xr8Tn5Yb1', second: 'cnm_second_Hd6Jf4Gs0Va3Kp8Rt5' } as const;
 const HTTP = '/api/aggregate/http';
@@ -89,9 +90,29 @@ describe('the rate limit (SEED-MW-03, SEED-REQ-04)', () => {
     expect([reply.status, errorOf(reply).code, errorOf(reply).details]).toEqual([
       429,
       'RATE_LIMITED',
-      { by: 'quota', retry_after: '3600s' },
+      { by: 'quota', retry_after: expect.stringMatching(/^86[34]\d\ds$/) },
     ]);
     await server.stop();
+  });
+
+  it('gives the quota back when its day is over, not a moment earlier, and says how long that is', async () => {
+    const start = Date.now();
+    let passed = 0;
+    const { app, close } = await openApp({ 'ratelimit.requests_per_day': 2 }, () => start + passed);
+    const { url } = await app.openHttp({ port: 0 });
+    const ask = async (): Promise<[number, unknown]> => {
+      const reply = await sendRpc(`${url}${HTTP}`, 'ping');
+      return [reply.status, reply.status === 200 ? undefined : errorOf(reply).details?.['retry_after']];
+    };
+    const OK = [200, undefined];
+    expect([await ask(), await ask(), await ask()]).toEqual([OK, OK, [429, '86400s']]);
+    passed = 86_400_000 - 1000;
+    expect(await ask()).toEqual([429, '1s']);
+    passed += 999;
+    expect(await ask()).toEqual([429, '1s']);
+    passed += 1;
+    expect([await ask(), await ask(), await ask()]).toEqual([OK, OK, [429, '86400s']]);
+    await close();
   });
 
   it('is off when it is switched off', async () => {
@@ -200,6 +221,7 @@ describe('numbers (SEED-HTTP-04, SEED-HTTP-02, GUIDE-PERF-02, SEED-REQ-01)', () 
     const open = [await openSocket(server.url), await openSocket(server.url), await openSocket(server.url), await openSocket(server.url)];
     const more = await openSocket(server.url);
     expect((await readToEnd(more)).text).toBe('');
+    await readToEnd(await openSocket(server.url));
     const [first, second] = open;
     second?.write('GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     if (second !== undefined) expect((await readToEnd(second)).statuses).toEqual([200]);
@@ -210,6 +232,10 @@ describe('numbers (SEED-HTTP-04, SEED-HTTP-02, GUIDE-PERF-02, SEED-REQ-01)', () 
         () => false,
       ),
     );
+    // The two, and those that came before the place was free.
+    expect(
+      (await scrape(`${server.url}/metrics`)).value('http_connections_refused_total', { reason: 'max_connections' }),
+    ).toBeGreaterThanOrEqual(2);
     for (const socket of open) socket.destroy();
     await server.stop();
   });

@@ -73,6 +73,55 @@ describe('a changed configuration file', () => {
     expect(statuses).toContain(429);
   });
 
+  it('changes the level of one service, and of no other (logging.services)', async () => {
+    await list();
+    expect(server.stderr()).not.toContain(' DEBUG ');
+    await put(`${START.replace('info', 'info, services: { kubernetes: debug }')}`);
+    await logged(/configuration changed key=logging\.services .*kubernetes.*debug/);
+    await list();
+    const line = await logged(/ DEBUG .*/);
+    expect(line).toMatch(/service(_name)?=kubernetes/);
+    await put(START);
+    await logged(/configuration changed key=logging\.services .*debug.*after=\S*\n/);
+    const before = server.stderr().split(' DEBUG ').length;
+    await list();
+    expect(server.stderr().split(' DEBUG ').length).toBe(before);
+  });
+
+  it('changes the deadline of calls (timeouts.callSec, timeouts.maxCallSec)', async () => {
+    const wait = (timeout: string) =>
+      call('kubernetes_wait_for_resource', { kind: 'pod', name: 'never', namespace: 'shop', condition: 'exists', timeout });
+    const over = (await wait('1s')).body;
+    expect(over).not.toContain('timeouts.maxCallSec');
+    await put(`${START}timeouts: { callSec: 1, maxCallSec: 1 }\n`);
+    await logged(/configuration changed key=timeouts\.callSec before=60 after=1/);
+    await logged(/configuration changed key=timeouts\.maxCallSec before=600 after=1/);
+    // An hour was asked for; a second is what there is.
+    expect((await wait('1h')).status).toBe(200);
+  });
+
+  it('changes how many calls of one caller run at once (limits.concurrentCalls)', async () => {
+    const storm = async (): Promise<number> => {
+      const bodies = await Promise.all(Array.from({ length: 60 }, list));
+      return bodies.filter(({ body }) => body.includes('limits.concurrentCalls')).length;
+    };
+    expect(await storm()).toBe(0);
+    await put(`${START}limits: { concurrentCalls: 1 }\nratelimit: { enabled: true, requests_per_second: 1000, burst: 1000 }\n`);
+    await logged(/configuration changed key=limits\.concurrentCalls before=32 after=1/);
+    expect(await storm()).toBeGreaterThan(0);
+  });
+
+  it('changes the size of answers (output.maxTokens, output.maxTokensCeiling)', async () => {
+    const size = async (args: object = {}): Promise<number> =>
+      (await call('kubernetes_list_resources', { kind: 'pods', limit: 50, ...args })).body.length;
+    const [usual, asked] = [await size(), await size({ maxTokens: 20_000 })];
+    await put(`${START}output: { maxTokens: 300, maxTokensCeiling: 300 }\n`);
+    await logged(/configuration changed key=output\.maxTokens before=4000 after=300/);
+    await logged(/configuration changed key=output\.maxTokensCeiling before=20000 after=300/);
+    expect(await size()).toBeLessThan(usual * 0.7);
+    expect(await size({ maxTokens: 20_000 })).toBeLessThan(asked * 0.7);
+  });
+
   it('names the keys that need a restart, and shows no secret', async () => {
     await put(`${START}auth: { apiKey: SECRET-0123456789abcdef }\nserver: { maxBodyBytes: 2048 }\n`);
     await logged(/needs a restart.*key=server\.maxBodyBytes.*/);

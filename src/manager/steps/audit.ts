@@ -16,7 +16,6 @@ export interface AuditStepDeps {
 
 const MAX_OBJECTS = 100;
 const MAX_CHANGES = 50;
-const MAX_VALUE = 300;
 const PLAN_HASH_CHARS = 32;
 
 const toTextOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
@@ -31,18 +30,12 @@ const toInput = ({ request, args }: Call): unknown => {
   return typeof args['apply'] === 'string' ? { ...args, apply: toPlanHash(args['apply']) } : args;
 };
 
-/** Long values are cut: what was written in full stands in the object. */
-const toShort = (value: unknown): unknown => {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length <= MAX_VALUE ? value : `${text.slice(0, MAX_VALUE)}…(+${text.length - MAX_VALUE} chars)`;
-};
-
 const toChanges = (diff: readonly FieldChange[], of: string): Pick<AuditObject, 'changes'> => {
   const own = diff.filter(({ ref }) => ref === of).slice(0, MAX_CHANGES);
   const changes = own.map(({ path, before, after }) => ({
     path,
-    ...(before === undefined ? {} : { before: toShort(before) }),
-    ...(after === undefined ? {} : { after: toShort(after) }),
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
   }));
   return changes.length === 0 ? {} : { changes };
 };

@@ -37,10 +37,15 @@ const toHashed = (hash: string, expires: number, now: () => number): Key['judge'
   return ({ plain }) => (plain !== undefined && timingSafeEqual(known, plain) ? (expires > now() ? 'accepted' : 'expired') : 'unknown');
 };
 
-const toKey = (configured: Configured, secrets: Pick<SecretManager, 'define'>, now: () => number): { key: Key; ready: Promise<void> } => {
+const toKey = (
+  configured: Configured,
+  secrets: Pick<SecretManager, 'define' | 'watch'>,
+  now: () => number,
+): { key: Key; ready: Promise<void> } => {
   const { name, key, hash, expires: until } = configured;
   const caller = toCaller(configured);
   const expires = until === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(until);
+  if (key === undefined && until !== undefined) secrets.watch(`auth.apiKeys.${name}`, expires);
   if (key === undefined) return { key: { caller, judge: toHashed(hash ?? '', expires, now) }, ready: Promise.resolve() };
   const setting = `auth.apiKeys.${name}`;
   const handle = secrets.define(setting, key, { expires, check: (value) => checkStrength(value, setting) });
@@ -50,7 +55,7 @@ const toKey = (configured: Configured, secrets: Pick<SecretManager, 'define'>, n
 /** Resolves when every key that stands elsewhere was read. Throws for weak keys. */
 export const createApiKeyAuthenticator = async (
   { apiKey, apiKeys }: AuthConfig,
-  { secrets, now }: { readonly secrets: Pick<SecretManager, 'define' | 'digest'>; readonly now: () => number },
+  { secrets, now }: { readonly secrets: Pick<SecretManager, 'define' | 'digest' | 'watch'>; readonly now: () => number },
 ): Promise<Authenticator> => {
   const made = apiKeys.map((configured) => toKey(configured, secrets, now));
   if (apiKey !== undefined) {

@@ -17,7 +17,7 @@ import { createMtlsAuthenticator } from './mtls.ts';
 
 export interface AuthenticationOptions {
   readonly config: AuthConfig;
-  readonly secrets: Pick<SecretManager, 'define' | 'digest'>;
+  readonly secrets: Pick<SecretManager, 'define' | 'digest' | 'watch'>;
   readonly now: () => number;
   readonly logger: Logger;
   readonly realm: string;

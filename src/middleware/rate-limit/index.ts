@@ -8,13 +8,13 @@ import { createMemoryStore } from '../../store/memory.ts';
 import type { Store, Taken } from '../../store/store.ts';
 import type { RateLimitConfig } from './config.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 86_400_000;
 
 type CountedBy = 'caller' | 'address' | 'quota';
 
 export interface RateLimitDeps {
   readonly store: Store;
+  readonly now?: (() => number) | undefined;
   /** Id of callers without credentials: they are told apart by address. */
   readonly anonymous: string;
   /** Told of every refusal: by what the requests were counted. */
@@ -35,8 +35,8 @@ const toHeaders = ({ remaining, waitMs }: Taken, { requests_per_second, burst }:
   ratelimit: `"requests";r=${remaining};t=${seconds(waitMs)}`,
 });
 
-export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused }: RateLimitDeps): Step<HttpExchange, Response> => {
-  const spare = createMemoryStore();
+export const rateLimit = (config: RateLimitConfig, { store, now, anonymous, onRefused }: RateLimitDeps): Step<HttpExchange, Response> => {
+  const spare = createMemoryStore(now);
   const take = withSpare(store.take, spare.take);
   const increment = withSpare(store.increment, spare.increment);
   // Read with each request: the keys change while the server runs.
@@ -62,8 +62,9 @@ export const rateLimit = (config: RateLimitConfig, { store, anonymous, onRefused
     const headers = toHeaders(taken, config);
     if (!taken.allowed) return refuse(by, taken.waitMs, headers);
     const quota = config.requests_per_day;
-    if (quota > 0 && (await increment(`quota:${who}`, DAY_MS)) > quota) {
-      return refuse('quota', HOUR_MS, headers);
+    if (quota > 0) {
+      const { count, leftMs } = await increment(`quota:${who}`, DAY_MS);
+      if (count > quota) return refuse('quota', leftMs, headers);
     }
     const response = await next(exchange);
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);

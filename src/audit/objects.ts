@@ -1,0 +1,31 @@
+// What a change did to its objects, as it may be recorded: masked first, cut afterwards, so that no part of a secret is left at a cut.
+
+import type { AuditObject } from './record.ts';
+
+const MAX_VALUE = 300;
+
+/** Long values are cut: what was written in full stands in the object. */
+const toShort = (text: string): unknown => {
+  const value: unknown = JSON.parse(text);
+  const shown = typeof value === 'string' ? value : text;
+  return shown.length <= MAX_VALUE ? value : `${shown.slice(0, MAX_VALUE)}…(+${shown.length - MAX_VALUE} chars)`;
+};
+
+export interface ObjectMasking {
+  /** Any value as JSON text, its strings masked. */
+  readonly toJson: (value: unknown) => string;
+  readonly mask: (text: string) => string;
+}
+
+export const maskObjects = (objects: readonly AuditObject[], { toJson, mask }: ObjectMasking): AuditObject[] => {
+  const toSide = (name: 'before' | 'after', value: unknown) => (value === undefined ? {} : { [name]: toShort(toJson(value)) });
+  return objects.map(({ ref, changes, ...object }) => ({
+    ref: mask(ref),
+    ...object,
+    ...(changes === undefined
+      ? {}
+      : {
+          changes: changes.map(({ path, before, after }) => ({ path: mask(path), ...toSide('before', before), ...toSide('after', after) })),
+        }),
+  }));
+};
