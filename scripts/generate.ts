@@ -9,6 +9,7 @@ import { toCatalogue } from '../src/kit/catalogue.ts';
 import { services } from '../src/services/index.ts';
 import { configShape } from '../src/settings.ts';
 import { toConfigurationPage, toErrorsPage, toMetricsPage, toToolsPage } from './pages.ts';
+import { type BenchResults, toPerformancePage } from './performance-page.ts';
 
 const catalogues = [];
 for (const [name, slot] of Object.entries(services)) {
@@ -32,6 +33,7 @@ const files: Record<string, string> = {
   'docs/configuration.md': toConfigurationPage(),
   'docs/configuration.schema.json': `${JSON.stringify(toJsonSchema(configShape), null, 2)}\n`,
   'docs/metrics.md': toMetricsPage(),
+  'docs/performance.md': toPerformancePage(JSON.parse(await readFile('bench/results/latest.json', 'utf8')) as BenchResults),
   ...Object.fromEntries(catalogues.map((catalogue) => [`docs/tools/${catalogue.name}.md`, toToolsPage(catalogue)])),
 };
 

@@ -57,6 +57,25 @@ describe('the reference of tools', () => {
   });
 });
 
+describe('the performance guide', () => {
+  it('tells the figures of the committed benchmark, and keys that exist (SEED-DOC-04)', () => {
+    const page = read('docs/performance.md');
+    const { rows } = JSON.parse(read('bench/results/latest.json')) as { rows: { id: string; ours: string; holds: boolean }[] };
+    const told = page.split('\n').filter((line) => /^\| P\d/.test(line));
+    expect(told.map((line) => line.split(' | ')[0])).toEqual(rows.map(({ id }) => `| ${id}`));
+    for (const [index, { ours, holds }] of rows.entries()) {
+      expect(told[index]).toContain(ours.replaceAll('|', '\\|'));
+      expect(told[index]?.endsWith(holds ? '| yes |' : '| **no** |')).toBe(true);
+    }
+    for (const part of ['Caching', 'Connections', 'Batching', 'Compression and encoding']) expect(page).toContain(`## ${part}`);
+    const keys = [...page.matchAll(/`((?:output|definitions|cache|kubernetes|performance|security|store)\.[a-zA-Z_.]+)`/g)].map(
+      ([, key = '']) => key,
+    );
+    const isKey = (key: string): boolean => read('docs/configuration.md').includes(`\`${key}\``);
+    expect(keys.filter((key) => !isKey(key))).toEqual([]);
+  });
+});
+
 describe('the page of the cache', () => {
   it('lists every tool whose answers are kept, and how long (SEED-PERF-02)', () => {
     const told = Object.fromEntries(

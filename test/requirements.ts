@@ -147,7 +147,7 @@ export const REQUIREMENTS = {
   'SEED-DOC-01': ['proven', 'Complete tools reference'],
   'SEED-DOC-02': ['proven', 'Configuration guide'],
   'SEED-DOC-03': ['due', 'Deployment guide'],
-  'SEED-DOC-04': ['due', 'Performance guide'],
+  'SEED-DOC-04': ['proven', 'Performance guide'],
   'SEED-DOC-05': ['due', 'Architecture guide'],
   'GUIDE-CONF-01': ['proven', '${NAME} in YAML values'],
   'GUIDE-CONF-02': ['proven', '--validate-config parses, validates, checks connectivity, reports'],
