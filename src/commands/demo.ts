@@ -182,7 +182,8 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   ]);
   const folder = await mkdtemp(join(tmpdir(), 'cloud-native-mcp-demo-'));
   const cluster = createEmbeddedKubernetes();
-  const api = await cluster.listen();
+  // kubectl sends no login over plain HTTP.
+  const api = await cluster.listen({ tls: true });
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, cluster.kubeconfig('admin'), { mode: 0o600 });
   const app = await createApp(

@@ -1,5 +1,6 @@
 // A cluster handed to another program: a kubeconfig of one context with the credentials as they are now. The program runs no plugin of its own and
 // reads no other file.
+import { AppError } from '../kit/errors.ts';
 import { createCredentials } from './kube-credentials.ts';
 import { definitionOf, type KubeTarget } from './kube-snapshot.ts';
 import type { Impersonation } from './kubeconfig.ts';
@@ -38,6 +39,11 @@ export const toHandoverKubeconfig = async (target: KubeTarget, options: Handover
   const credentials = createCredentials({ cluster, user, userName: target.user, env, now, learnSecret });
   const headers = await credentials.headers(signal, { fresh: false });
   const tls = cluster.server.startsWith('https:') ? await credentials.tls(signal, { fresh: false }) : {};
+  const login = toLogin(headers['authorization']);
+  if (!cluster.server.startsWith('https:') && Object.keys(login).length > 0)
+    throw new AppError('UNSUPPORTED', 'The address of this cluster is plain HTTP, over which Helm and kubectl send no login.', {
+      details: { service: 'kubernetes', needs: 'an https address in the kubeconfig' },
+    });
   const acting = options.impersonate ?? user.impersonate;
   const proxy = cluster.proxyUrl ?? findProxy(cluster.server, env);
   return JSON.stringify({
@@ -61,7 +67,7 @@ export const toHandoverKubeconfig = async (target: KubeTarget, options: Handover
       {
         name: 'target',
         user: {
-          ...toLogin(headers['authorization']),
+          ...login,
           ...(tls.cert === undefined ? {} : { 'client-certificate-data': base64(tls.cert) }),
           ...(tls.key === undefined ? {} : { 'client-key-data': base64(tls.key) }),
           ...(acting === undefined ? {} : toActing(acting)),

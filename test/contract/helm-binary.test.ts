@@ -15,7 +15,7 @@ let charts: Double;
 let double: HelmDouble;
 
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openCluster({ tls: true });
   double = await openHelmDouble();
   const archive = toChartArchive('web', {
     'Chart.yaml': 'name: web\nversion: 1.0.0\n',

@@ -18,7 +18,7 @@ let cluster: Cluster;
 let charts: Double;
 let binary: HelmDouble;
 beforeAll(async () => {
-  cluster = await openCluster();
+  cluster = await openCluster({ tls: true });
   binary = await openHelmDouble();
   const archive = toChartArchive('web', { 'Chart.yaml': 'name: web\nversion: 1.0.0\n', 'values.yaml': 'password: canary-chart\n' });
   charts = await openDouble((request, response) => {

@@ -21,6 +21,7 @@ beforeAll(async () => {
   });
   charts = await openDouble((request, response) => void response.writeHead(200).end(request.url?.endsWith('index.yaml') ? INDEX : archive));
   shop = await openShop({
+    tls: true,
     flags: {
       'security.allowWrites': true,
       'security.allowDestructive': true,

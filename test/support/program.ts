@@ -16,9 +16,9 @@ export interface Cluster {
 }
 
 /** An embedded shop and a kubeconfig file that leads to it. */
-export const openCluster = async (): Promise<Cluster> => {
+export const openCluster = async ({ tls = false }: { tls?: boolean } = {}): Promise<Cluster> => {
   const embedded = createEmbeddedKubernetes();
-  await embedded.listen();
+  await embedded.listen({ tls });
   const folder = await mkdtemp(join(tmpdir(), 'cluster-'));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, embedded.kubeconfig('admin'));

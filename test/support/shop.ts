@@ -15,6 +15,8 @@ export interface ShopOptions extends EmbeddedKubernetesOptions {
   readonly flags?: Readonly<Record<string, unknown>>;
   /** The server's clock. */
   readonly now?: () => number;
+  /** The cluster's address is https: Helm and kubectl send no login otherwise. */
+  readonly tls?: boolean;
 }
 
 export interface CallOptions {
@@ -33,9 +35,9 @@ export interface Shop {
 }
 
 /** Starts an embedded cluster and the application that uses it. */
-export const openShop = async ({ user = 'admin', flags = {}, now, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
+export const openShop = async ({ user = 'admin', flags = {}, now, tls = false, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
   const embedded = createEmbeddedKubernetes(embeddedOptions);
-  await embedded.listen();
+  await embedded.listen({ tls });
   const folder = await mkdtemp(join(tmpdir(), 'shop-'));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, embedded.kubeconfig(user));

@@ -5,7 +5,7 @@
 import { openShop } from './shop.ts';
 
 const words = process.argv.slice(2);
-const shop = await openShop({ flags: { 'security.allowWrites': true, 'security.allowDestructive': true } });
+const shop = await openShop({ tls: true, flags: { 'security.allowWrites': true, 'security.allowDestructive': true } });
 const known: Record<string, string> = {};
 try {
   for (let at = 0; at < words.length; at += 2) {

@@ -178,7 +178,8 @@ export const restore = (object: Fields, differences: readonly Difference[]): Res
     const isOpen = isObject(container) || Array.isArray(container);
     if (last === undefined || !isOpen || !isDeepStrictEqual(valueAtPath(copy, path), after)) conflicts.push(difference);
     else if (!put(container as Container, last, structuredClone(before), at)) conflicts.push(difference);
-    else if (isOpenMap(path.slice(0, -1)) && isObject(container) && Object.keys(container).length === 0) putAt(copy, path.slice(0, -1), undefined);
+    else if (isOpenMap(path.slice(0, -1)) && isObject(container) && Object.keys(container).length === 0)
+      putAt(copy, path.slice(0, -1), undefined);
   }
   return { object: copy, conflicts };
 };
