@@ -127,6 +127,26 @@ describe('a plan', () => {
   });
 });
 
+describe('the id of a change', () => {
+  it('opens nothing when made up or altered, nor for somebody else; each attempt is recorded and counted', async () => {
+    const args = { id: 'first', text: 'undo me' };
+    const apply = (await call('notes_set_text', args)).structuredContent.plan;
+    const changeId = String((await call('notes_set_text', { ...args, apply })).structuredContent['changeId']);
+    const written = backend.writes;
+    const forged = [...flips(changeId), ...forgeries(changeId), '__proto__', 'constructor', 'change:claim:x', '*', '../first'];
+    for (const one of forged) {
+      const code = await codeOf('platform_undo_change', { changeId: one });
+      expect([one.slice(0, 30), code]).toEqual([one.slice(0, 30), expect.stringMatching(/^(NOT_FOUND|INVALID_ARGUMENT)$/)]);
+    }
+    expect(await codeOf('platform_undo_change', { changeId }, 'ben')).toBe('NOT_FOUND');
+    expect(await codeOf('platform_undo_change', { changeId, apply })).toMatch(/INVALID_ARGUMENT|FAILED_PRECONDITION/);
+    expect(backend.writes).toBe(written);
+    const query = { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 1000, order: 'desc', toolName: 'platform_undo_change' } as const;
+    const page = await shop.app.audit?.query(query);
+    expect(page?.records.filter(({ status }) => status === 'failure').length).toBeGreaterThanOrEqual(forged.length);
+  });
+});
+
 describe('a confirmation', () => {
   const META = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -169,6 +189,13 @@ describe('a confirmation', () => {
     expect((await attempt('anna', { ...YES, requestState })).error).toMatchObject({ code: -32602 });
     late = 0;
     expect((await attempt('anna', { ...YES, requestState })).result).toMatchObject({ structuredContent: { phase: 'applied' } });
+    expect(backend.writes).toBe(1);
+    // Sent again, at once and later: nothing is written twice, whatever is answered.
+    await attempt('anna', { ...YES, requestState });
+    await Promise.all(Array.from({ length: 5 }, () => attempt('anna', { ...YES, requestState })));
+    late = 24 * 3_600_000;
+    expect((await attempt('anna', { ...YES, requestState })).error).toMatchObject({ code: -32602 });
+    late = 0;
     expect(backend.writes).toBe(1);
     await asking.close();
   });
