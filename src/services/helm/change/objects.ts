@@ -48,18 +48,32 @@ export const objectRef = (cluster: string, { kind, namespace, name }: ManifestOb
     : `k8s://${cluster}/${resource.namespaced ? namespace : '_'}/${resourceName(resource)}/${name}`;
 
 /** Helm reaches the cluster by itself: what the policy would refuse to a request of ours, it must refuse here. @throws FORBIDDEN */
-export const permitAll = async (client: KubernetesClient, objects: readonly ManifestObject[], signal: AbortSignal): Promise<void> => {
+export const permitAll = async (
+  client: KubernetesClient,
+  objects: readonly ManifestObject[],
+  signal: AbortSignal,
+  /** Those among them that go. */
+  gone: readonly ManifestObject[] = [],
+): Promise<void> => {
+  const going = new Set(gone.map(identityOf));
   await inParallel(objects, async (object) => {
     const { kind, namespace, name } = object;
+    const deletes = going.has(identityOf(object));
     const resource = await resolve(client, object, signal);
     const namespaced = resource?.namespaced ?? true;
     const names = resource === undefined ? [kind] : [resource.plural, resource.kind, resourceName(resource)];
-    requirePermit({ cluster: client.target.name, ...(namespaced ? { namespace } : {}), namespaced, kind: names, change: true });
+    requirePermit({ cluster: client.target.name, ...(namespaced ? { namespace } : {}), namespaced, kind: names, change: true, deletes });
     if (!namespaced || client.allowedNamespaces.length === 0 || client.allowedNamespaces.includes(namespace)) return;
     throw new AppError('FORBIDDEN', `${kind} ${name} is for the namespace ${namespace}, which may not be reached.`, {
       details: { by: 'policy', setting: 'kubernetes.namespaces', allowedNamespaces: client.allowedNamespaces },
     });
   });
+};
+
+/** What an upgrade or a rollback takes away: it is in the manifest before, and no longer in the one after. */
+export const goneBetween = (before: Manifest, after: Manifest): readonly ManifestObject[] => {
+  const left = new Set(after.objects.map(identityOf));
+  return before.objects.filter((object) => !left.has(identityOf(object)) && !isKept(object));
 };
 
 /** The few facts of a new object that people look for. */

@@ -9,7 +9,7 @@ import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { type Fields, isFields } from '../../../upstream/shapes.ts';
 import { applyState, deployOptions, toRunMs, verifyState } from '../change/apply.ts';
 import { baseOf, findHistory, refusePending } from '../change/current.ts';
-import { permitAll, planObjects } from '../change/objects.ts';
+import { goneBetween, permitAll, planObjects } from '../change/objects.ts';
 import { planRollback } from '../change/rollback.ts';
 import { clusterOf, type DeployState, type HelmState, type HelmUndo, releaseRef } from '../change/state.ts';
 import { type Chart, computeValues, isVolatile } from '../charts/chart.ts';
@@ -153,7 +153,9 @@ const planDeploy = async (args: Args, helm: Helm, ctx: CallContext): Promise<Pla
   const hookText = rendered.release.hooks.map(({ manifest }) => manifest).join('\n---\n');
   const hookObjects = (await parseManifest(hookText, address.namespace)).objects;
   learnRelease(rendered.release, [...rendered.manifest.objects, ...hookObjects], helm.kubernetes);
-  await permitAll(client, [...(before?.manifest ?? EMPTY).objects, ...rendered.manifest.objects, ...hookObjects], ctx.signal);
+  const old = before?.manifest ?? EMPTY;
+  const gone = goneBetween(old, rendered.manifest);
+  await permitAll(client, [...old.objects, ...rendered.manifest.objects, ...hookObjects], ctx.signal, gone);
   const volatile = await findVolatile(chart, rendered, () => dryRun(state, helm, client, ctx), helm);
   const objects = await planObjects({
     client,

@@ -7,6 +7,7 @@ import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import type { Written } from '../../../upstream/kubernetes/writes.ts';
 import { diffObjects, putAt, type Segment } from './difference.ts';
 import { toIntent } from './intent.ts';
+import { learnObject } from './learn.ts';
 import { toRef, toTitle } from './refs.ts';
 import type { Step } from './steps.ts';
 import { toPlain, type Work } from './update.ts';
@@ -66,6 +67,7 @@ const tryTwice = async (
 /** Asks the server for the outcome; nothing changes. */
 export const planCreation = async ({ service, client, cluster, ctx }: Work, options: CreateOptions): Promise<PlannedCreation> => {
   const { resource, namespace, name } = options;
+  learnObject(options.object, service);
   const tried = options.canTry === false ? { after: options.object, warnings: [] } : await tryTwice(options, ctx.signal);
   const place = { cluster, resource, namespace, name };
   const ref = toRef(place);

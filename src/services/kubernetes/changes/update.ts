@@ -11,6 +11,7 @@ import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { FIELD_MANAGER, type Written } from '../../../upstream/kubernetes/writes.ts';
 import { type Difference, diffObjects, toPathText } from './difference.ts';
 import { toGuard, toIntent, withZero } from './intent.ts';
+import { learnObject } from './learn.ts';
 import { ownersOfField } from './owners.ts';
 import { type ObjectPlace, toRef, toTitle } from './refs.ts';
 import type { Step, StepResult, UndoStep } from './steps.ts';
@@ -123,6 +124,7 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
   const { resource, subresource, namespace, name } = options;
   const place: ObjectPlace = { cluster, resource, namespace, name };
   const withStatus = subresource === 'status';
+  learnObject(options.before, service);
   const toState = (object: KubeObject) => toIntent(withZero(object), { withStatus });
   const tried = await writeVersion(work, options, { dryRun: true, signal: ctx.signal, mayGoOn: () => true });
   const { before } = tried;

@@ -10,6 +10,7 @@ import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { planCreation } from '../changes/create.ts';
 import { changeObjects } from '../changes/define.ts';
 import { readImpact } from '../changes/impact.ts';
+import { learnObject } from '../changes/learn.ts';
 import { readManifest } from '../changes/manifest.ts';
 import { toRef, toTitle } from '../changes/refs.ts';
 import type { Step, StepsPlan } from '../changes/steps.ts';
@@ -72,6 +73,7 @@ const resolve = async ({ client, ctx }: Work, object: KubeObject, brought: Broug
 const toWish = async (work: Work, object: KubeObject, byDefault: string | undefined, brought: Brought): Promise<Wish> => {
   const resource = await resolve(work, object, brought);
   const own = textAt(object, 'metadata', 'namespace');
+  learnObject(object, work.service);
   if (!resource.namespaced) return { resource, namespace: undefined, name: nameOf(object), object };
   const scope = own ?? byDefault ?? work.client.defaultNamespace;
   const metadata = { ...(object['metadata'] as object), namespace: scope };
@@ -174,6 +176,15 @@ const sumFacts = (parts: readonly Part[]): Readonly<Record<string, unknown>> => 
   return { podsRestarted, ...Object.fromEntries(others), ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}) };
 };
 
+/** With the namespace by default two documents may mean one object. */
+const refuseTwice = ({ cluster }: Work, wishes: readonly Wish[]): void => {
+  const places = wishes.map(({ resource, namespace, name }) => ({ cluster, resource, namespace, name }));
+  const refs = places.map(toRef);
+  const twice = places.find((place, index) => refs.indexOf(toRef(place)) !== index);
+  if (twice === undefined) return;
+  throw new AppError('INVALID_ARGUMENT', `The manifest has ${toTitle(twice)} twice.`, { details: { argument: 'manifest' } });
+};
+
 const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: readonly Part[]): StepsPlan => {
   const steps = parts.flatMap((part) => part.steps);
   const failed = parts.flatMap(({ check }) => (check === undefined ? [] : [check]));
@@ -226,6 +237,7 @@ export default [
       const objects = await readManifest(manifest);
       const brought = toBrought(objects);
       const wishes = await Promise.all(objects.map((object) => toWish(work, object, byDefault, brought)));
+      refuseTwice(work, wishes);
       const parts: Part[] = [];
       for (const wish of wishes) {
         parts.push(await planWish(work, wish, force, brought));

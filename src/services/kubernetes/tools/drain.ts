@@ -57,6 +57,7 @@ const toEvictionStep = ({ client, cluster }: Work, pods: DrainPods, { name, grac
     run: async (ctx, waitMs) => {
       const { gone, ending, blocked, isCancelled } = await evictPods({
         client,
+        node: name,
         pods: pods.evicted,
         gracePeriodSeconds: seconds,
         waitMs,
