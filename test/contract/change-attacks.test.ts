@@ -142,6 +142,62 @@ spec:
     expect(JSON.stringify([error.message, error.details, shop.log])).not.toContain('canary-refused-77c1');
   });
 
+  it('that takes the last finalizer of what is being deleted says that the object goes, and does not promise it back', async () => {
+    await carryOut('kubernetes_apply_manifest', {
+      manifest: configMap('held', { a: '1' }).replace('"name"', '"finalizers":["example.test/hold"],"name"'),
+    });
+    const target = { kind: 'configmap', name: 'held', namespace: 'shop' };
+    await carryOut('kubernetes_delete_resource', target);
+    const args = { ...target, patch: { metadata: { finalizers: null } } };
+    const plan = await call('kubernetes_patch_resource', args);
+    expect(plan).toMatchObject({
+      undo: { possible: false },
+      verify: 'the object is gone',
+      warnings: [expect.stringContaining('it goes with its last finalizer')],
+    });
+    expect(await call('kubernetes_patch_resource', { ...args, apply: plan['plan'] })).toMatchObject({
+      verification: { result: 'pass', detail: expect.stringContaining('ConfigMap shop/held') },
+      undo: { possible: false },
+    });
+    // For a kind that is guarded that is a deletion like any other.
+    const manifest = {
+      ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'ending', finalizers: ['example.test/hold'] } },
+      spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' } },
+    };
+    await carryOut('kubernetes_apply_manifest', { manifest: JSON.stringify(manifest) });
+    const authorization = `Bearer ${shop.embedded.token('admin')}`;
+    const path = 'http://shop/api/v1/persistentvolumes/ending';
+    await shop.embedded.handle(new Request(path, { method: 'DELETE', headers: { authorization } }));
+    const volume = { kind: 'pv', name: 'ending', patch: { metadata: { finalizers: [] } } };
+    expect(await refused(call('kubernetes_patch_resource', volume))).toMatchObject({ code: 'FORBIDDEN', details: { by: 'policy' } });
+  });
+
+  it('that made an object again makes it without owners that are gone: the garbage collector would take it at once', async () => {
+    const { store } = shop.embedded;
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'parent', uid: '0d0c5a0e-0000-4000-8000-000000000001' };
+    const metadata = { name: 'child', namespace: 'shop', ownerReferences: [owner] };
+    store.put('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1' } });
+    const { changeId } = await carryOut('kubernetes_delete_resource', { kind: 'configmap', name: 'child', namespace: 'shop' });
+    const plan = await call('platform_undo_change', { changeId });
+    expect(plan).toMatchObject({
+      namespace: 'shop',
+      warnings: [expect.stringContaining('without its owner ConfigMap parent')],
+    });
+    await call('platform_undo_change', { changeId, apply: plan['plan'] });
+    expect(store.get('configmaps', 'shop', 'child')?.metadata['ownerReferences']).toBeUndefined();
+  });
+
+  it('says in a plan what reaches beyond the object: rights, webhooks, owners', async () => {
+    const role = (name: string) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules: [] });
+    expect(await apply(JSON.stringify(role('fresh')))).toMatchObject({
+      summary: 'Create ClusterRole fresh',
+      warnings: ['this ClusterRole changes who may do what in the cluster'],
+    });
+    const metadata = { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x', uid: '1' }] };
+    const patch = { kind: 'configmap', name: 'kube-root-ca.crt', namespace: 'data', patch: { metadata } };
+    expect(await call('kubernetes_patch_resource', patch)).toMatchObject({ warnings: [expect.stringContaining('garbage collector')] });
+  });
+
   it('is taken back only by who still has the right that the change itself needed', async () => {
     const caller: Caller = { id: 'apikey:narrow', groups: [], scopes: ['read', 'write'] };
     const { selection } = shop.app.surface(['all']);

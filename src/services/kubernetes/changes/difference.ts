@@ -155,11 +155,11 @@ export interface Restored {
   readonly conflicts: readonly Difference[];
 }
 
-/** Labels and annotations go with their last key: their map is made again. */
+/** Labels and annotations go with their last key: their map is made again, and the one that it stood in. */
 const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
   const container = valueAtPath(object, path);
-  const last = path.at(-1);
-  if (container !== undefined || last === undefined || !isOpenMap(path)) return container;
+  if (container !== undefined || !isOpenMap(path)) return container;
+  openContainer(object, path.slice(0, -1));
   putAt(object, path, {});
   return valueAtPath(object, path);
 };
@@ -168,7 +168,9 @@ const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
 export const restore = (object: Fields, differences: readonly Difference[]): Restored => {
   const copy = structuredClone(object) as Record<string, unknown>;
   const conflicts: Difference[] = [];
-  for (const difference of differences) {
+  // What came goes first: the places in lists are those of before.
+  const [came, rest] = [differences.filter((one) => one.before === undefined), differences.filter((one) => one.before !== undefined)];
+  for (const difference of [...came, ...rest]) {
     const { path, before, after, at } = difference;
     const last = path.at(-1);
     const container = openContainer(copy, path.slice(0, -1));

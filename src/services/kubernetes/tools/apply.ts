@@ -160,20 +160,40 @@ const isServed = ({ client, ctx }: Work, { group, version, kind }: ResourceRef):
 
 const count = (steps: readonly Step[], operation: string): number => steps.filter(({ target }) => target.operation === operation).length;
 
-const toWords = (steps: readonly Step[]): string => {
+const WORDS = {
+  planned: { create: 'create', update: 'update', unchanged: 'leave as it is' },
+  done: { create: 'created', update: 'updated', unchanged: 'left as it is' },
+} as const;
+
+/** `Create Service shop/web`; of several `create 2, update 1: …`. */
+const toWords = (steps: readonly Step[], tense: keyof typeof WORDS): string => {
+  const words = WORDS[tense];
+  const changed = steps.filter(({ target }) => target.operation !== 'unchanged');
+  const titles = (changed.length === 0 ? steps : changed).map(({ title }) => title);
   const parts = (['create', 'update', 'unchanged'] as const).flatMap((operation) => {
     const number = count(steps, operation);
-    return number === 0 ? [] : [operation === 'unchanged' ? `leave ${number} as it is` : `${operation} ${number}`];
+    if (number === 0) return [];
+    return [steps.length === 1 ? words[operation] : `${words[operation]} ${number}`];
   });
-  const titles = steps.filter(({ target }) => target.operation !== 'unchanged').map(({ title }) => title);
-  return `${parts.join(', ')}${titles.length === 0 ? '' : `: ${titles.slice(0, 5).join(', ')}${titles.length > 5 ? ` and ${titles.length - 5} more` : ''}`}`;
+  const named = `${titles.slice(0, 5).join(', ')}${titles.length > 5 ? ` and ${titles.length - 5} more` : ''}`;
+  return steps.length === 1 ? `${parts.join()} ${named}` : `${parts.join(', ')}: ${named}`;
 };
+
+const toSentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+
+const rolls = (steps: readonly Step[]): boolean =>
+  steps.some(({ place }) => ['Deployment', 'StatefulSet', 'DaemonSet'].includes(place.resource.kind));
 
 const sumFacts = (parts: readonly Part[]): Readonly<Record<string, unknown>> => {
   const podsRestarted = parts.reduce((sum, { facts }) => sum + Number(facts?.['podsRestarted'] ?? 0), 0);
   const others = parts.flatMap(({ facts = {} }) => Object.entries(facts).filter(([key]) => key !== 'podsRestarted'));
   const owners = Object.assign({}, ...parts.map(({ owners = {} }) => owners)) as Record<string, string>;
-  return { podsRestarted, ...Object.fromEntries(others), ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}) };
+  const isWorkload = parts.some(({ facts = {} }) => 'podsRestarted' in facts);
+  return {
+    ...(isWorkload ? { podsRestarted } : {}),
+    ...Object.fromEntries(others),
+    ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}),
+  };
 };
 
 /** With the namespace by default two documents may mean one object. */
@@ -194,7 +214,7 @@ const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: reado
   const created = count(steps, 'create');
   const spaces = [...new Set(wishes.map(({ namespace }) => namespace))];
   return {
-    summary: toWords(steps),
+    summary: steps.length === 0 ? 'Apply: others own fields of the objects' : toSentence(toWords(steps, 'planned')),
     scope: { cluster, ...(spaces.length === 1 && spaces[0] !== undefined ? { namespace: spaces[0] } : {}) },
     targets: [...steps.map(({ target }) => target), ...refused],
     diff: parts.flatMap(({ diff }) => diff),
@@ -207,7 +227,7 @@ const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: reado
             { name: 'field ownership', result: 'pass' },
           ],
     warnings: [...new Set(parts.flatMap(({ warnings = [] }) => warnings))],
-    verify: 'the objects are as planned; workloads: their rollout is complete',
+    verify: rolls(steps) ? 'the objects are as planned, and the rollouts are complete' : 'the objects are as planned',
     undo: {
       possible: count(steps, 'update') > 0,
       how: [
@@ -216,7 +236,7 @@ const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: reado
         ...(created + count(steps, 'update') === 0 ? ['nothing changes'] : []),
       ].join('; '),
     },
-    state: { client, cluster, steps, results: [], summary: `Applied: ${toWords(steps)}` },
+    state: { client, cluster, steps, results: [], summary: steps.length === 0 ? '' : toSentence(toWords(steps, 'done')) },
   };
 };
 

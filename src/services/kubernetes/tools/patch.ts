@@ -26,6 +26,8 @@ const input = z.object({
     .describe('merge (RFC 7386), json (RFC 6902), or strategic (built-in kinds only).'),
 });
 
+const toCount = (fields: number): string => (fields === 0 ? '' : `: ${fields} field${fields === 1 ? '' : 's'}`);
+
 type PatchType = z.infer<typeof input>['patchType'];
 
 const refuse = (message: string, expected: string): AppError =>
@@ -90,7 +92,7 @@ export default [
       const title = `${planned.step.title}${subresource === undefined ? '' : ` (${subresource})`}`;
       return toPlan(work, {
         planned,
-        summary: `Patch ${title}: ${planned.diff.length} field${planned.diff.length === 1 ? '' : 's'}`,
+        summary: `Patch ${title}${toCount(planned.diff.length)}`,
         done: `${title} patched`,
         verify: resourceName(resource) === 'deployments.apps' ? 'its rollout is complete' : 'the fields are as planned',
         how: 'put the fields back',
