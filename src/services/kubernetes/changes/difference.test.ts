@@ -87,7 +87,7 @@ describe('a difference', () => {
           expect(diffObjects(before, restored.object)).toEqual([]);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 2000 },
     );
   });
 });

@@ -164,6 +164,14 @@ const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
   return valueAtPath(object, path);
 };
 
+/** And it goes with its last key. */
+const closeContainer = (object: Fields, path: readonly Segment[]): void => {
+  const container = valueAtPath(object, path);
+  if (!isOpenMap(path) || !isObject(container) || Object.keys(container).length > 0) return;
+  putAt(object, path, undefined);
+  closeContainer(object, path.slice(0, -1));
+};
+
 /** The object with every difference taken back, where the fields are still as they were left. */
 export const restore = (object: Fields, differences: readonly Difference[]): Restored => {
   const copy = structuredClone(object) as Record<string, unknown>;
@@ -177,7 +185,7 @@ export const restore = (object: Fields, differences: readonly Difference[]): Res
     const isOpen = isObject(container) || Array.isArray(container);
     if (last === undefined || !isOpen || !isDeepStrictEqual(valueAtPath(copy, path), after)) conflicts.push(difference);
     else if (!put(container as Container, last, structuredClone(before), at)) conflicts.push(difference);
-    else if (isOpenMap(path.slice(0, -1)) && Object.keys(container).length === 0) putAt(copy, path.slice(0, -1), undefined);
   }
+  for (const { path } of differences) closeContainer(copy, path.slice(0, -1));
   return { object: copy, conflicts };
 };
