@@ -54,8 +54,8 @@ export const evictPods = async ({ client, node, pods, gracePeriodSeconds, waitMs
   const states = new Map<KubeObject, State>(pods.map((pod) => [pod, 'waiting']));
   const reasons = new Map<KubeObject, string>();
   const count = (state: State): number => [...states.values()].filter((one) => one === state).length;
-  const tell = (): void => {
-    const held = reasons.size === 0 ? '' : `, ${reasons.size} held`;
+  const tell = (number: number): void => {
+    const held = number === 0 ? '' : `, ${number} held by budgets`;
     ctx.progress({
       progress: count('gone') + count('ending') / 2,
       total: pods.length,
@@ -101,7 +101,7 @@ export const evictPods = async ({ client, node, pods, gracePeriodSeconds, waitMs
     let held = await tryAll(pods);
     for (;;) {
       if (count('ending') > 0) await look();
-      tell();
+      tell(held.length);
       if (held.length === 0 && count('ending') === 0) return;
       await delay(PAUSE_MS, undefined, { signal });
       held = [...held.slice(TRIED_AGAIN), ...(await tryAll(held.slice(0, TRIED_AGAIN)))];
