@@ -131,7 +131,7 @@ export const toBriefDiff = (diff: readonly FieldChange[], most: number): FieldCh
 
 /** @param skip field changes that an earlier page showed */
 export const toPlanAnswer = (plan: Plan<unknown>, head: Readonly<Record<string, unknown>>, skip = 0): Answer => ({
-  summary: `PLAN, nothing changed yet: ${plan.summary}`,
+  summary: `PLAN, ${hasFailed(plan) ? 'which cannot be applied, for a check failed' : 'nothing changed yet'}: ${plan.summary}`,
   // The diff alone gives way to a budget: what a decision needs stands in the head.
   head: {
     ...plan.scope,

@@ -60,6 +60,13 @@ spec:
       });
     });
 
+    it('may set what an earlier change of this server set: that is no conflict with another', async () => {
+      await carryOut('kubernetes_manage_resource', { action: 'scale', kind: 'deployment', name: 'web', namespace: 'shop', replicas: 4 });
+      const metadata = { name: 'web', namespace: 'shop' };
+      const plan = await apply(JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas: 6 } }));
+      expect(plan).toMatchObject({ plan: expect.stringMatching(/^pl_/), diff: [{ path: 'spec.replicas', before: 4, after: 6 }] });
+    });
+
     it('that names one object twice, once by the default namespace, is refused', async () => {
       const manifest = `${configMap('same', { a: '1' })}\n---\n{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"same"},"data":{"a":"2"}}`;
       expect(await refused(apply(manifest, { namespace: 'shop' }))).toMatchObject({
@@ -107,6 +114,21 @@ spec:
       page: { total: 50, next: expect.any(String) },
     });
     expect(JSON.stringify(plan).length).toBeLessThan(20_000);
+  });
+
+  it('is over after ten minutes, and one whose check failed cannot be applied at all', async () => {
+    let passed = 0;
+    const timed = await openShop({ flags: WRITES, now: () => Date.now() + passed });
+    const args = { action: 'scale', kind: 'deployment', name: 'cart', namespace: 'shop', replicas: 5 };
+    const { plan } = (await timed.call('kubernetes_manage_resource', args)).structured;
+    passed = 10 * 60_000 + 1000;
+    expect(await refused(timed.call('kubernetes_manage_resource', { ...args, apply: plan }))).toMatchObject({
+      details: { reason: 'PLAN_EXPIRED' },
+    });
+    await timed.close();
+    const failed = await shop.call('kubernetes_drain_node', { name: 'node-2' });
+    expect(failed.structured['plan']).toBeUndefined();
+    expect(failed.text).toMatch(/^PLAN, which cannot be applied, for a check failed: /);
   });
 
   it('a change that was made is answered as made, also when the caller leaves while it is looked at', async () => {
@@ -260,6 +282,21 @@ describe('a drain', () => {
     expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', details: { reason: 'DISRUPTION_BUDGET' } });
     expect(error.details['done']).toEqual(expect.arrayContaining([expect.stringContaining(`shop/${free}`)]));
     await shop.close();
+  });
+});
+
+describe('a drain of the node that the server runs on', () => {
+  it('says that the server goes with it', async () => {
+    const first = await openShop({ flags: WRITES });
+    const args = { name: 'node-2', deleteEmptyDir: true, force: true };
+    const warningsOf = async (shop: Shop) => JSON.stringify((await shop.call('kubernetes_drain_node', args)).structured['warnings'] ?? []);
+    const { targets } = (await first.call('kubernetes_drain_node', args)).structured as { targets: { ref: string }[] };
+    expect(await warningsOf(first)).not.toContain('this server itself');
+    await first.close();
+    const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', HOSTNAME: targets.at(-1)?.ref.split('/').at(-1) ?? '' };
+    const inside = await openShop({ flags: WRITES, env });
+    expect(await warningsOf(inside)).toContain('this server itself may run on this node');
+    await inside.close();
   });
 });
 

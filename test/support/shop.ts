@@ -15,6 +15,8 @@ export interface ShopOptions extends EmbeddedKubernetesOptions {
   readonly flags?: Readonly<Record<string, unknown>>;
   /** The server's clock. */
   readonly now?: () => number;
+  /** The server's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface CallOptions {
@@ -33,13 +35,13 @@ export interface Shop {
 }
 
 /** Starts an embedded cluster and the application that uses it. */
-export const openShop = async ({ user = 'admin', flags = {}, now, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
+export const openShop = async ({ user = 'admin', flags = {}, now, env, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
   const embedded = createEmbeddedKubernetes(embeddedOptions);
   await embedded.listen();
   const folder = await mkdtemp(join(tmpdir(), 'shop-'));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, embedded.kubeconfig(user));
-  const opened = await openApp({ 'kubernetes.kubeconfig': kubeconfig, ...flags }, now);
+  const opened = await openApp({ 'kubernetes.kubeconfig': kubeconfig, ...flags }, now, env);
   return {
     ...opened,
     embedded,
@@ -52,9 +54,13 @@ export const openShop = async ({ user = 'admin', flags = {}, now, ...embeddedOpt
 };
 
 /** The application on any kubeconfig. Without a cache, so that a test sees what it has just changed. */
-export const openApp = async (flags: Readonly<Record<string, unknown>>, now?: () => number): Promise<Omit<Shop, 'embedded'>> => {
+export const openApp = async (
+  flags: Readonly<Record<string, unknown>>,
+  now?: () => number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Omit<Shop, 'embedded'>> => {
   const log: string[] = [];
-  const app = await createApp(await loadSettings({ env: {}, flags: { 'logging.json': true, 'cache.enabled': false, ...flags } }), {
+  const app = await createApp(await loadSettings({ env, flags: { 'logging.json': true, 'cache.enabled': false, ...flags } }), {
     log: (line) => void log.push(line),
     ...(now === undefined ? {} : { now }),
   });

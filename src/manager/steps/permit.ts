@@ -13,9 +13,9 @@ import type { Call } from '../call.ts';
 export const refuse = ({ rule, missing }: Decision, tool: string, what = ''): AppError =>
   new AppError('FORBIDDEN', `The policy refuses ${tool}${what}: ${rule}.`, { details: { by: 'policy', rule, missing: missing ?? tool } });
 
-const toWords = ({ kind, namespace, namespaced, cluster, change }: Target): string =>
+const toWords = ({ kind, namespace, namespaced, cluster, change, deletes }: Target): string =>
   [
-    change ? ' to change' : ' to read',
+    deletes === true ? ' to delete' : change ? ' to change' : ' to read',
     kind?.[0] ?? 'this',
     ...(namespaced === false ? [] : [namespace === undefined ? 'in all namespaces' : `in namespace ${namespace}`]),
     ...(cluster === undefined ? [] : [`on ${cluster}`]),

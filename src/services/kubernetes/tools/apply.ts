@@ -7,6 +7,7 @@ import { namespace } from '../../../kit/params.ts';
 import { type KubeObject, kindOf, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { isNotFound } from '../../../upstream/kubernetes/reads.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
+import { FIELD_MANAGER } from '../../../upstream/kubernetes/writes.ts';
 import { planCreation } from '../changes/create.ts';
 import { changeObjects } from '../changes/define.ts';
 import { readImpact } from '../changes/impact.ts';
@@ -93,8 +94,11 @@ const isOwnedByOthers = (thrown: unknown): thrown is AppError =>
 
 const MAX_CONFLICTS = 5;
 
-const toOwnershipCheck = (title: string, { details }: AppError): Check => {
-  const conflicts = (details['conflicts'] ?? []) as readonly { readonly manager?: string; readonly field?: string }[];
+const conflictsOf = ({ details }: AppError) =>
+  (details['conflicts'] ?? []) as readonly { readonly manager?: string; readonly field?: string }[];
+
+const toOwnershipCheck = (title: string, error: AppError): Check => {
+  const conflicts = conflictsOf(error).filter(({ manager }) => manager !== FIELD_MANAGER);
   const words = conflicts.slice(0, MAX_CONFLICTS).map(({ field, manager }) => `${field?.replace(/^\./, '')} (${manager})`);
   const more = conflicts.length > MAX_CONFLICTS ? ` and ${conflicts.length - MAX_CONFLICTS} more` : '';
   return {
@@ -130,6 +134,8 @@ const planChanged = async (work: Work, wish: Wish, before: KubeObject, force: bo
     };
   } catch (thrown) {
     if (!isOwnedByOthers(thrown)) throw thrown;
+    // What an earlier change of ours wrote is no other's: only the way in which it was written differs.
+    if (conflictsOf(thrown).every(({ manager }) => manager === FIELD_MANAGER)) return planChanged(work, wish, before, true);
     const place = { cluster: work.cluster, resource, namespace, name };
     // What it would be with force: the plan shows what is at stake.
     const planned = await planUpdate(work, { resource, namespace, name, before, write: applyWish(work, wish, true) });
