@@ -111,6 +111,32 @@ describe('without a Helm binary', () => {
 });
 
 describe('with a Helm binary', () => {
+  it('renders nothing that may look up objects for a caller who may not read them all', async () => {
+    const args = {
+      name: 'looking',
+      namespace: 'shop',
+      chart: 'stable/web',
+      values: { note: '{{ lookup "v1" "Secret" "kube-system" "" }}' },
+    };
+    const refused = { code: 'FORBIDDEN', message: expect.stringContaining('may look up any object') };
+    const before = (await double.calls()).length;
+    const kubernetes = { kubeconfig: cluster.kubeconfig, namespaces: ['shop'] };
+    const limited = await open({ binary: double.binary }, { more: { ...WRITES, kubernetes } });
+    await expect(limited.call('helm_deploy_release', args)).rejects.toMatchObject(refused);
+    await limited.close();
+    const policy = {
+      rules: [
+        { action: 'deny', effect: 'read', kind: 'secrets', namespace: 'kube-system' },
+        { action: 'allow', effect: 'write' },
+      ],
+    };
+    const ruled = await open({ binary: double.binary }, { more: { security: { ...WRITES.security, policy } } });
+    await expect(ruled.call('helm_deploy_release', args)).rejects.toMatchObject(refused);
+    expect((await double.calls()).length).toBe(before);
+    expect(await ruled.call('helm_deploy_release', { ...args, values: {} })).toMatchObject({ phase: 'plan' });
+    await ruled.close();
+  });
+
   it('deletes no namespace, volume or definition of a kind by way of a release, unless a rule names them', async () => {
     const api = new KubernetesApi(cluster.kubeconfig);
     const manifest = '---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n';

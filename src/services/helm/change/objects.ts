@@ -70,6 +70,35 @@ export const permitAll = async (
   });
 };
 
+/**
+ * A template may look up any object with the rights of the server, before anything is refused: who may not read Secrets everywhere may not have it do
+ * so. Values are templates too, in charts that render them (`tpl`). @throws FORBIDDEN
+ */
+export const permitLookups = (client: KubernetesClient, service: Kubernetes): void => {
+  // Then the API server itself sees the caller.
+  if (service.identity === 'impersonate') return;
+  const refuse = (why: string, cause?: AppError): never => {
+    throw new AppError(
+      'FORBIDDEN',
+      `Templates of this chart or these values may look up any object (lookup, {{ }}), with the rights of the server: ${why}`,
+      {
+        details: {
+          ...(cause?.details ?? { by: 'policy', allowedNamespaces: client.allowedNamespaces }),
+          instead: 'kubernetes.identity: impersonate',
+        },
+        cause,
+      },
+    );
+  };
+  if (client.allowedNamespaces.length > 0) refuse(`only ${client.allowedNamespaces.join(', ')} may be reached.`);
+  try {
+    requirePermit({ cluster: client.target.name, kind: ['secrets', 'Secret'], change: false });
+  } catch (thrown) {
+    if (thrown instanceof AppError) refuse(thrown.message, thrown);
+    throw thrown;
+  }
+};
+
 /** What an upgrade or a rollback takes away: it is in the manifest before, and no longer in the one after. */
 export const goneBetween = (before: Manifest, after: Manifest): readonly ManifestObject[] => {
   const left = new Set(after.objects.map(identityOf));
