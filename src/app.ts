@@ -218,6 +218,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
           store,
           inverse: createInverse(manager, policy.current),
           now,
+          mask: redactor.mask,
           keepMs: config.changes.keepHours * 3_600_000,
           approval: config.security.approval,
           onRecord: ({ targets }) => {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { CallContext, Effect } from './context.ts';
 import { parseDuration } from './duration.ts';
-import { AppError } from './errors.ts';
+import { AppError, toAppError } from './errors.ts';
 import {
   type Applied,
   CHANGE_OUTPUT,
@@ -12,6 +12,7 @@ import {
   hasFailed,
   type Inverse,
   type Plan,
+  toBriefDiff,
   toDigest,
   toPlanAnswer,
   toShown,
@@ -62,6 +63,10 @@ export interface ChangePort {
   readonly approval: (effect: Effect) => 'call' | 'elicit' | 'deny';
   /** Makes a plan token for this caller, tool, arguments and plan digest. */
   issue(plan: PlanFacts & { digest: string; pin?: unknown }, ctx: CallContext): Promise<{ token: string; expiresAt: string }>;
+  /**
+   * What a plan decided once while a person is asked about it: the call runs anew with the answer. `keep` undefined = forget it.
+   */
+  pinned(plan: PlanFacts, ctx: CallContext): Promise<{ readonly pin: unknown; keep(pin: unknown): Promise<void> }>;
   /** Opens a token; throws FAILED_PRECONDITION with PLAN_INVALID, PLAN_EXPIRED or PLAN_MISMATCH. */
   open(token: string, plan: PlanFacts, ctx: CallContext): Promise<OpenedPlan>;
   /**
@@ -123,14 +128,20 @@ const isRaced = (thrown: unknown): boolean =>
 
 const LINES_IN_QUESTION = 20;
 const LINES_IN_ERROR = 20;
+const LINES_IN_RECORD = 200;
+
+const toQuestionLine = ({ path, before, after }: FieldChange): string => {
+  const name = path === '' ? 'the whole object' : path;
+  if (after === undefined) return `- ${name}${path === '' ? '' : `: ${JSON.stringify(before)}`}`;
+  return before === undefined ? `+ ${name}: ${JSON.stringify(after)}` : `${name}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`;
+};
 
 /** Asks the person behind the client; returns when they agree. */
 const approveByQuestion = async (plan: Plan<unknown>, ctx: CallContext): Promise<void> => {
-  const lines = plan.diff
-    .slice(0, LINES_IN_QUESTION)
-    .map(({ path, before, after }) => `${path}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
+  const lines = toBriefDiff(plan.diff, LINES_IN_QUESTION).map(toQuestionLine);
   const more = plan.diff.length > lines.length ? [`… and ${plan.diff.length - lines.length} more fields`] : [];
-  const answer = await ctx.ask({ key: toDigest(plan), message: [plan.summary, ...lines, ...more].join('\n') });
+  const warnings = (plan.warnings ?? []).slice(0, LINES_IN_QUESTION).map((words) => `Warning: ${words}`);
+  const answer = await ctx.ask({ key: toDigest(plan), message: [plan.summary, ...lines, ...more, ...warnings].join('\n') });
   if (answer === 'accepted') return;
   if (answer === 'declined') throw new AppError('FORBIDDEN', 'The user declined this change.', { details: { by: 'user' } });
   throw new AppError('APPROVAL_REQUIRED', 'A person must approve this change, and this client cannot ask its user.', {
@@ -142,7 +153,8 @@ const toUndo = ({ plan, applied, record }: { plan: Plan<unknown>; applied: Appli
   if (record.undoUntil !== undefined)
     return { tool: 'platform_undo_change', arguments: { changeId: record.changeId }, until: record.undoUntil };
   if (applied.inverse !== undefined) return applied.inverse;
-  return { possible: false, how: plan.undo.how };
+  const isLost = applied.undo !== undefined;
+  return { possible: false, how: isLost ? `the record could not be kept; by hand: ${plan.undo.how}` : plan.undo.how };
 };
 
 /** Paging and size of an answer are no part of what is planned. */
@@ -150,6 +162,11 @@ const withoutControls = (all: Readonly<Record<string, unknown>>) => {
   const { apply, wait, cursor: _, maxTokens: __, ...args } = all as { apply?: string; wait?: string; [name: string]: unknown };
   return { apply, waitMs: wait === undefined ? 0 : parseDuration(wait, 'wait'), args };
 };
+
+const tokenInsteadOfPerson = (): AppError =>
+  new AppError('APPROVAL_REQUIRED', 'A person must approve this change: call again without apply.', {
+    details: { rule: 'security.approval', needs: 'a client with elicitation' },
+  });
 
 const toPort = ({ changes }: CallContext): ChangePort => {
   if (changes !== undefined) return changes;
@@ -178,7 +195,7 @@ export const change = <Client, Input extends Shape, State, Undo>(
         summary,
         targets: toShown(targets),
         before: toShown(plan.targets),
-        diff: plan.diff,
+        diff: toBriefDiff(plan.diff, LINES_IN_RECORD),
         ...(inverse === undefined ? {} : { undo: inverse }),
       },
       ctx,
@@ -195,7 +212,10 @@ export const change = <Client, Input extends Shape, State, Undo>(
         },
       });
     }
-    const verification = await definition.verify(plan, applied, waitMs, client, ctx);
+    // What was done is done: that it cannot be looked at, or that the time is over, must not hide it.
+    const verification = await definition
+      .verify(plan, applied, waitMs, client, ctx)
+      .catch((thrown: unknown): Verification => ({ result: 'pending', detail: `not verified: ${toAppError(thrown).message}` }));
     return {
       summary: `APPLIED: ${summary}`,
       head: {
@@ -224,7 +244,7 @@ export const change = <Client, Input extends Shape, State, Undo>(
           const fresh = await issuePlan(plan, args, ctx);
           throw new AppError('CONFLICT', 'The target changed since the plan was made. Look at the new diff and apply the new plan.', {
             details: {
-              diff: plan.diff.slice(0, LINES_IN_ERROR),
+              diff: toBriefDiff(plan.diff, LINES_IN_ERROR),
               changes: plan.diff.length,
               checks: plan.checks,
               plan: fresh.head?.['plan'],
@@ -242,6 +262,16 @@ export const change = <Client, Input extends Shape, State, Undo>(
       }
     });
   };
+  /** The call comes twice: with the question, and with its answer. Both times the plan is the same, or the question is asked anew. */
+  const askAndApply = async ({ args, waitMs, client, ctx }: Call<Client>): Promise<Answer> => {
+    const kept = await toPort(ctx).pinned({ tool: name, args }, ctx);
+    const plan = await definition.plan(args as ChangeArguments<Input>, client, ctx, kept.pin);
+    if (hasFailed(plan)) return issuePlan(plan, args, ctx);
+    if (plan.pin !== undefined && kept.pin === undefined) await kept.keep(plan.pin);
+    await approveByQuestion(plan, ctx);
+    if (plan.pin !== undefined) await kept.keep(undefined);
+    return execute(plan, waitMs, client, ctx);
+  };
   const made = tool<Client, Shape>({
     name,
     title: definition.title,
@@ -258,11 +288,11 @@ export const change = <Client, Input extends Shape, State, Undo>(
       const { apply: token, waitMs, args } = withoutControls(all);
       const approval = toPort(ctx).approval(effect);
       if (approval === 'deny') throw new AppError('FORBIDDEN', `${name} is denied by policy.`, { details: { by: 'policy' } });
+      // A token from before the approval was set stands for no person's word.
+      if (token !== undefined && approval === 'elicit') throw tokenInsteadOfPerson();
       if (token !== undefined) return applyToken(token, { args, waitMs, client, ctx });
-      const plan = await definition.plan(args as ChangeArguments<Input>, client, ctx);
-      if (approval !== 'elicit' || hasFailed(plan)) return issuePlan(plan, args, ctx);
-      await approveByQuestion(plan, ctx);
-      return execute(plan, waitMs, client, ctx);
+      if (approval === 'elicit') return askAndApply({ args, waitMs, client, ctx });
+      return issuePlan(await definition.plan(args as ChangeArguments<Input>, client, ctx), args, ctx);
     },
   });
   // Object.assign keeps the lazy getters of `made`; a spread would evaluate its schemas at start.

@@ -112,16 +112,38 @@ export const hasFailed = ({ checks = [] }: Plan<unknown>): boolean => checks.som
 /** Targets as they are shown. */
 export const toShown = (targets: readonly ChangeTarget[]): ChangeTarget[] => targets.map(({ guard: _, ...target }) => target);
 
+const MOST_BRIEF = 300;
+
+const toBriefValue = (value: unknown): unknown => {
+  if (value === undefined) return undefined;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length <= MOST_BRIEF ? value : `${text.slice(0, MOST_BRIEF)}…(+${text.length - MOST_BRIEF} chars)`;
+};
+
+/** The first field changes with long values cut: for errors, questions and records, which no budget fits. */
+export const toBriefDiff = (diff: readonly FieldChange[], most: number): FieldChange[] =>
+  diff.slice(0, most).map(({ ref, path, before, after }) => ({
+    ref,
+    path,
+    ...(before === undefined ? {} : { before: toBriefValue(before) }),
+    ...(after === undefined ? {} : { after: toBriefValue(after) }),
+  }));
+
 /** @param skip field changes that an earlier page showed */
 export const toPlanAnswer = (plan: Plan<unknown>, head: Readonly<Record<string, unknown>>, skip = 0): Answer => ({
-  summary: `PLAN, nothing changed yet: ${plan.summary}`,
-  head: { ...plan.scope, phase: 'plan', ...head, summary: plan.summary, targets: toShown(plan.targets) },
-  sections: [
-    ...(plan.checks === undefined ? [] : [{ key: 'checks', value: plan.checks }]),
-    ...(plan.impact === undefined ? [] : [{ key: 'impact', value: plan.impact }]),
-    ...(plan.verify === undefined ? [] : [{ key: 'verify', value: plan.verify }]),
-    { key: 'undo', value: plan.undo },
-  ],
+  summary: `PLAN, ${hasFailed(plan) ? 'which cannot be applied, for a check failed' : 'nothing changed yet'}: ${plan.summary}`,
+  // The diff alone gives way to a budget: what a decision needs stands in the head.
+  head: {
+    ...plan.scope,
+    phase: 'plan',
+    ...head,
+    summary: plan.summary,
+    targets: toShown(plan.targets),
+    checks: plan.checks,
+    impact: Object.keys(plan.impact ?? {}).length === 0 ? undefined : plan.impact,
+    verify: plan.verify,
+    undo: plan.undo,
+  },
   list: { key: 'diff', items: plan.diff.slice(skip), total: plan.diff.length, resume: { state: { skip } } },
   ...(plan.warnings === undefined ? {} : { warnings: plan.warnings }),
   ...(plan.next === undefined ? {} : { next: plan.next }),

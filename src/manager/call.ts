@@ -212,7 +212,8 @@ export const createCallEngine = (deps: CallDeps): CallEngine => {
       directory: deps.directory(request),
       cursor,
       progress: request.progress ?? (() => {}),
-      ask: request.ask ?? (async () => 'unavailable'),
+      // A question leaves the server like an answer does.
+      ask: async (question) => (await request.ask?.({ ...question, message: deps.mask(question.message) })) ?? 'unavailable',
       call: async (name, args) => callInner({ ...request, tool: name, args }),
       ...(deps.changes === undefined ? {} : { changes: deps.changes }),
       ...(request.protocol === undefined ? {} : { protocol: request.protocol }),

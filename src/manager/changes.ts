@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { ChangePort, ChangeRecord } from '../kit/change.ts';
+import type { ChangePort, ChangeRecord, FieldChange } from '../kit/change.ts';
 import type { CallContext, Effect } from '../kit/context.ts';
 import { toTimestamp } from '../kit/duration.ts';
 import { AppError, type ErrorCode } from '../kit/errors.ts';
@@ -10,8 +10,11 @@ import { onFirstUse } from '../kit/once.ts';
 import type { Answer } from '../kit/result.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
 import type { Store } from '../store/store.ts';
+import { clean } from './steps/redact.ts';
 
 const PLAN_LIFE_MS = 10 * 60_000;
+/** As long as an answer of the person who was asked counts. */
+const QUESTION_LIFE_MS = 5 * 60_000;
 const MAX_PLANS = 10_000;
 /** Changes whose facts are known without asking the store, for the audit record of the call that made them. */
 const MAX_RECENT = 1000;
@@ -21,6 +24,8 @@ export interface ChangesOptions {
   readonly store: Store;
   readonly now: () => number;
   readonly keepMs: number;
+  /** Hides what must not be shown, in the facts of records. */
+  readonly mask: (text: string) => string;
   /** Called with every recorded change. */
   readonly onRecord?: (record: ChangeRecord) => void;
   readonly approval: Readonly<Record<Exclude<Effect, 'read'>, 'call' | 'elicit' | 'deny'>>;
@@ -42,6 +47,16 @@ const invalid = (): AppError =>
   new AppError('FAILED_PRECONDITION', 'This plan token is not valid for this caller and tool: plan again.', {
     details: { reason: 'PLAN_INVALID' },
   });
+
+/** @param words what that means for the caller */
+const absent =
+  (words: string) =>
+  (cause: unknown): never => {
+    throw new AppError('SERVICE_UNAVAILABLE', `The store that holds plans and changes does not answer: ${words}.`, {
+      details: { service: 'store', setting: 'store.url', retry_after: '5s' },
+      cause,
+    });
+  };
 
 const running = (): AppError =>
   new AppError('FAILED_PRECONDITION', 'This plan is being applied already: ask again with the same token for its result.', {
@@ -70,14 +85,14 @@ const pick = (args: Readonly<Record<string, unknown>>, names: readonly string[])
   Object.fromEntries(names.filter((name) => args[name] !== undefined).map((name) => [name, args[name]]));
 
 export const createChanges = (options: ChangesOptions): Changes => {
-  const { sealer, store, now, keepMs, approval, onRecord, inverse } = options;
+  const { sealer, store, now, keepMs, approval, onRecord, inverse, mask } = options;
   const recent = onFirstUse(() => new LRUCache<string, ChangeRecord>({ max: MAX_RECENT }));
   /** Plans that were applied by this process, by caller and plan; kept as long as their token could be sent again. */
   const executed = onFirstUse(() => new LRUCache<string, Promise<Answer>>({ max: MAX_PLANS, ttl: PLAN_LIFE_MS, perf: { now } }));
   const keep = async (key: string, binding: string, value: unknown, lifeMs: number): Promise<void> =>
     store.set(`change:${key}`, sealer.seal('change', binding, value, now() + lifeMs), lifeMs);
   const take = async (key: string, binding: string): Promise<unknown> => {
-    const sealed = await store.get(`change:${key}`);
+    const sealed = await store.get(`change:${key}`).catch(absent('nothing was done'));
     const opened = sealed === undefined ? undefined : sealer.open('change', binding, sealed, now());
     return opened !== undefined && 'value' in opened ? opened.value : undefined;
   };
@@ -89,10 +104,17 @@ export const createChanges = (options: ChangesOptions): Changes => {
       const expires = now() + PLAN_LIFE_MS;
       const id = randomBytes(9).toString('base64url');
       const large = pick(args, bulky);
-      if (Object.keys(large).length > 0) await keep(`plan:${id}`, ctx.caller.id, large, PLAN_LIFE_MS);
+      if (Object.keys(large).length > 0) await keep(`plan:${id}`, ctx.caller.id, large, PLAN_LIFE_MS).catch(absent('no plan was made'));
       const sealed: PlanToken = [id, toArgsDigest(args), digest.slice(0, DIGEST_CHARS)];
       const value = pin === undefined ? sealed : [...sealed, pin];
       return { token: `pl_${sealer.seal('plan', bindingOf(tool, ctx), value, expires)}`, expiresAt: toTimestamp(expires) };
+    },
+    async pinned({ tool, args }, ctx) {
+      const key = `asked:${toBinding(ctx.caller.id, tool, toArgsDigest(args))}`;
+      return {
+        pin: (await take(key, ctx.caller.id)) ?? undefined,
+        keep: (pin) => keep(key, ctx.caller.id, pin, pin === undefined ? 1 : QUESTION_LIFE_MS).catch(absent('nothing was done')),
+      };
     },
     async open(token, { tool, args, bulky = [] }, ctx) {
       if (!token.startsWith('pl_')) throw invalid();
@@ -120,7 +142,7 @@ export const createChanges = (options: ChangesOptions): Changes => {
         if (recorded !== undefined) return toAnswer(recorded);
         let isClaimed = false;
         const claim = async (): Promise<void> => {
-          if ((await store.increment(`change:claim:${id}`, PLAN_LIFE_MS)).count > 1) throw running();
+          if ((await store.increment(`change:claim:${id}`, PLAN_LIFE_MS).catch(absent('nothing was done'))).count > 1) throw running();
           isClaimed = true;
         };
         const result = await execute(claim).then(
@@ -132,7 +154,8 @@ export const createChanges = (options: ChangesOptions): Changes => {
             return { failure: { code: thrown.code, message: thrown.message, details: thrown.details } };
           },
         );
-        await keep(`result:${id}`, ctx.caller.id, result, PLAN_LIFE_MS);
+        // It is done, whether other replicas come to know of it or not: the claim keeps them off.
+        await keep(`result:${id}`, ctx.caller.id, result, PLAN_LIFE_MS).catch(() => {});
         return toAnswer(result);
       };
       const answer = run();
@@ -142,17 +165,27 @@ export const createChanges = (options: ChangesOptions): Changes => {
       return answer;
     },
     async record(change, ctx) {
-      const record: ChangeRecord = {
+      const wanted: ChangeRecord = {
         ...change,
         changeId: `ch_${randomBytes(12).toString('hex')}`,
         caller: ctx.caller.id,
         at: toTimestamp(now()),
         ...(change.undo === undefined ? {} : { undoUntil: toTimestamp(now() + keepMs) }),
       };
-      const { undo: _, ...facts } = record;
-      recent().set(record.changeId, facts);
-      await keep(`record:${record.changeId}`, ctx.caller.id, record, keepMs);
-      onRecord?.(facts);
+      const isKept = await keep(`record:${wanted.changeId}`, ctx.caller.id, wanted, keepMs).then(
+        () => true,
+        () => false,
+      );
+      // Done is done: without a store it only cannot be taken back by its id.
+      const { undoUntil, undo: _, ...told } = wanted;
+      const facts = {
+        ...told,
+        summary: mask(told.summary),
+        ...(told.diff === undefined ? {} : { diff: clean(told.diff, mask) as FieldChange[] }),
+      };
+      const record = isKept && undoUntil !== undefined ? { ...facts, undoUntil } : facts;
+      recent().set(record.changeId, record);
+      onRecord?.(record);
       return record;
     },
     find: async (changeId, ctx) => (await take(`record:${changeId}`, ctx.caller.id)) as ChangeRecord | undefined,

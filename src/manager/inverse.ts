@@ -5,7 +5,7 @@ import type { ChangePort, Inverse } from '../kit/change.ts';
 import { AppError } from '../kit/errors.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Manager } from './manager.ts';
-import { toPermit } from './steps/permit.ts';
+import { refuse, toPermit } from './steps/permit.ts';
 
 export const createInverse =
   (manager: Manager, policy: () => Policy): ChangePort['inverse'] =>
@@ -17,6 +17,9 @@ export const createInverse =
       });
     // Every inverse is a write: what would be a deletion is only named.
     const use = { tool: record.tool, service, effect: 'write' } as const;
+    // Rights may have narrowed since the change was made.
+    const may = policy().mayUse(ctx.caller, use);
+    if (!may.allowed) throw refuse(may, `platform_undo_change for ${record.tool}`);
     const withRights = <Result>(work: () => Promise<Result>): Promise<Result> =>
       withAmbient({ permit: toPermit(policy(), ctx.caller, use) }, work);
     const { parts } = await manager.service(service);

@@ -98,6 +98,26 @@ describe('a policy', () => {
     expect(named.decide(all, remove, node).allowed).toBe(true);
   });
 
+  it('opens parts that give more than their object only to rules that name the part', () => {
+    const patch: Use = { tool: 'kubernetes_patch_resource', service: 'kubernetes', effect: 'write' };
+    const part = { namespace: 'shop', kind: ['pods/ephemeralcontainers', 'Pod/ephemeralcontainers'], change: true };
+    const approval = {
+      namespaced: false,
+      change: true,
+      kind: ['certificatesigningrequests/approval', 'certificatesigningrequests.certificates.k8s.io/approval'],
+    };
+    for (const policy of [createPolicy(undefined), make({ rules: [{ action: 'allow', kind: ['pods', '*'] }] })]) {
+      expect(policy.decide(all, patch, part)).toMatchObject({ allowed: false, rule: expect.stringContaining('pods/ephemeralcontainers') });
+      expect(policy.decide(all, patch, approval)).toMatchObject({ allowed: false, rule: expect.stringContaining('approved identities') });
+      expect(policy.decide(all, patch, { ...part, change: false }).allowed).toBe(true);
+      expect(policy.decide(all, patch, { ...part, kind: pods }).allowed).toBe(true);
+    }
+    const named = make({ rules: [{ action: 'allow', kind: 'pods/ephemeralcontainers', namespace: 'shop' }] });
+    expect(named.decide(all, patch, part).allowed).toBe(true);
+    expect(named.decide(all, patch, { ...part, namespace: 'data' }).allowed).toBe(false);
+    expect(named.decide(all, patch, approval).allowed).toBe(false);
+  });
+
   it('puts scopes above all rules', () => {
     const policy = make({ rules: [{ action: 'allow' }] });
     expect(policy.mayUse(other, remove)).toEqual({

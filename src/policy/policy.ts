@@ -134,19 +134,40 @@ const toRules = ({ rules, roles, bindings }: PolicySource): Rule[] => [
 
 /** Too much hangs on these: no switch opens them, and no rule that does not name them. */
 const GUARDED_KINDS = ['namespaces', 'customresourcedefinitions.apiextensions.k8s.io', 'persistentvolumes', 'nodes'];
-
-/** Why a target stays off unless a rule names it; undefined = it does not. */
-const guardOf = ({ command, deletes, kind }: Target): string | undefined => {
-  if (command !== undefined || kind?.some((name) => ['pods/exec', 'pods/attach'].includes(name)) === true)
-    return 'commands in containers need a rule that allows them';
-  return deletes === true && kind?.some((name) => GUARDED_KINDS.includes(name)) === true
-    ? 'namespaces, definitions of kinds, volumes and nodes need a rule of their own to be deleted'
-    : undefined;
+/** Ways into containers that are no command yet: only the rule that names the command opens them. */
+const COMMANDS = ['pods/exec', 'pods/attach'];
+/** Parts of objects that give more than the object: another program in a pod, an identity, a way past the API server. */
+const GUARDED_PARTS: Readonly<Record<string, string>> = {
+  'pods/ephemeralcontainers': 'containers in running pods',
+  'certificatesigningrequests/approval': 'approved identities',
+  'serviceaccounts/token': 'tokens',
+  'pods/portforward': 'connections to pods',
+  'pods/proxy': 'changes through the proxy',
+  'services/proxy': 'changes through the proxy',
+  'nodes/proxy': 'changes through the proxy',
 };
 
-/** A rule that allows speaks of what is guarded only when it names the command, or the kind. */
-const namesGuarded = ({ command, kind }: RuleSource, target: Target): boolean =>
-  target.command === undefined ? kind !== undefined && !toList(kind)?.includes('*') : command !== undefined;
+interface Guard {
+  /** Why a target stays off unless a rule names it. */
+  readonly rule: string;
+  /** Whether a rule that allows speaks of this. */
+  readonly isNamedBy: (source: RuleSource) => boolean;
+}
+
+/** A kind covers its parts, but not those that are guarded: they are named in full. */
+const namesPart = ({ kind }: RuleSource): boolean => toList(kind)?.some((name) => name.includes('/')) === true;
+const namesKind = ({ kind }: RuleSource): boolean => kind !== undefined && !toList(kind)?.includes('*');
+const namesCommand = ({ command }: RuleSource): boolean => command !== undefined;
+
+const guardOf = ({ command, deletes, change, kind = [] }: Target): Guard | undefined => {
+  if (command !== undefined || kind.some((name) => COMMANDS.includes(name)))
+    return { rule: 'commands in containers need a rule that allows them', isNamedBy: command === undefined ? namesPart : namesCommand };
+  const part = change ? kind.find((name) => Object.hasOwn(GUARDED_PARTS, name)) : undefined;
+  if (part !== undefined) return { rule: `${GUARDED_PARTS[part]} need a rule that names ${part}`, isNamedBy: namesPart };
+  return deletes === true && kind.some((name) => GUARDED_KINDS.includes(name))
+    ? { rule: 'namespaces, definitions of kinds, volumes and nodes need a rule of their own to be deleted', isNamedBy: namesKind }
+    : undefined;
+};
 
 const SCOPE = { read: 'read', write: 'write', delete: 'destructive' } as const;
 
@@ -191,10 +212,10 @@ export const createPolicy = (source: PolicySource | undefined): Policy => {
         (one) =>
           one.isFor(caller) &&
           one.matches(use, effect, target) === 'yes' &&
-          (guard === undefined || !one.allows || namesGuarded(one.source, target)),
+          (guard === undefined || !one.allows || guard.isNamedBy(one.source)),
       );
       if (rule !== undefined) return { allowed: rule.allows, rule: rule.name };
-      return guard === undefined ? byDefault(effect) : { allowed: false, rule: guard };
+      return guard === undefined ? byDefault(effect) : { allowed: false, rule: guard.rule };
     },
     rulesFor: (caller) => rules.filter((rule) => rule.isFor(caller)).map(({ source: own, name }) => ({ name, ...own })),
   };

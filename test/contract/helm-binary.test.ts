@@ -6,8 +6,10 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { createApp, loadSettings } from '../../src/app.ts';
+import { KubernetesApi } from '../backends/kubernetes/api.ts';
 import { type Double, openDouble, toChartArchive } from '../support/chart-repository.ts';
 import { type HelmDouble, openHelmDouble } from '../support/helm-double.ts';
+import { toRecordObject } from '../support/helm-record.ts';
 import { type Cluster, openCluster } from '../support/program.ts';
 
 let cluster: Cluster;
@@ -109,6 +111,58 @@ describe('without a Helm binary', () => {
 });
 
 describe('with a Helm binary', () => {
+  it('renders nothing that may look up objects for a caller who may not read them all', async () => {
+    const args = {
+      name: 'looking',
+      namespace: 'shop',
+      chart: 'stable/web',
+      values: { note: '{{ lookup "v1" "Secret" "kube-system" "" }}' },
+    };
+    const refused = { code: 'FORBIDDEN', message: expect.stringContaining('may look up any object') };
+    const before = (await double.calls()).length;
+    const kubernetes = { kubeconfig: cluster.kubeconfig, namespaces: ['shop'] };
+    const limited = await open({ binary: double.binary }, { more: { ...WRITES, kubernetes } });
+    await expect(limited.call('helm_deploy_release', args)).rejects.toMatchObject(refused);
+    await limited.close();
+    const policy = {
+      rules: [
+        { action: 'deny', effect: 'read', kind: 'secrets', namespace: 'kube-system' },
+        { action: 'allow', effect: 'write' },
+      ],
+    };
+    const ruled = await open({ binary: double.binary }, { more: { security: { ...WRITES.security, policy } } });
+    await expect(ruled.call('helm_deploy_release', args)).rejects.toMatchObject(refused);
+    expect((await double.calls()).length).toBe(before);
+    expect(await ruled.call('helm_deploy_release', { ...args, values: {} })).toMatchObject({ phase: 'plan' });
+    await ruled.close();
+  });
+
+  it('deletes no namespace, volume or definition of a kind by way of a release, unless a rule names them', async () => {
+    const api = new KubernetesApi(cluster.kubeconfig);
+    const manifest = '---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n';
+    const kept = manifest.replace('name: shop', 'name: shop\n  annotations: {helm.sh/resource-policy: keep}');
+    const records = [
+      { name: 'spacious', revision: 1, status: 'superseded' },
+      { name: 'spacious', revision: 2, manifest },
+      { name: 'keeper', revision: 1, manifest: kept },
+    ];
+    for (const record of records)
+      await api.json('/api/v1/namespaces/shop/secrets', {
+        method: 'POST',
+        body: toRecordObject({ namespace: 'shop', ...record }) as never,
+      });
+    const app = await open({ binary: double.binary }, { more: WRITES });
+    const refused = { code: 'FORBIDDEN', message: expect.stringContaining('need a rule of their own to be deleted') };
+    const release = { name: 'spacious', namespace: 'shop' };
+    await expect(app.call('helm_uninstall_release', release)).rejects.toMatchObject(refused);
+    await expect(app.call('helm_rollback_release', { ...release, revision: 1 })).rejects.toMatchObject(refused);
+    expect(await app.call('helm_uninstall_release', { ...release, name: 'keeper' })).toMatchObject({
+      impact: { keptByResourcePolicy: ['Namespace/shop'] },
+    });
+    await app.close();
+    await api.close();
+  });
+
   it('is found as helm.binary says, or on the PATH', async () => {
     const named = await open({ binary: double.binary }, { more: WRITES });
     const onPath = await open({}, { env: { PATH: `relative:/nowhere:${dirname(double.binary)}` }, more: WRITES });

@@ -169,6 +169,31 @@ describe('a command', () => {
     expect(await failure('kubernetes_exec_pod', { ...args, apply: plan })).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
+  it('hides a secret at the place where its output is cut, too', async () => {
+    const name = await podOf('shell');
+    const command = ['sh', '-c', 'head -c 262134 /dev/zero | tr "\\0" x; echo "$API_PASSWORD"; head -c 100000 /dev/zero | tr "\\0" y'];
+    const { plan } = await call('kubernetes_exec_pod', { name, namespace, command });
+    const { text, structured } = await server.call('kubernetes_exec_pod', { name, namespace, command, apply: plan, maxTokens: 1_000_000 });
+    expect(structured['result']).toMatchObject({ stdoutCut: expect.stringContaining('bytes') });
+    expect(text).not.toContain('canary');
+  });
+
+  it('gives no terminal sequences and no bytes that are no text, reads no input, and may print a hundred megabytes', async () => {
+    const name = await podOf('shell');
+    const run = async (...command: string[]) =>
+      (await change('kubernetes_exec_pod', { name, namespace, command, timeout: '50s' }))['result'] as { stdout: string; exitCode: number };
+    const { stdout } = await run('printf', '\\033[31mred\\033[0m\\000\\377\\rend\\n');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(stdout).not.toMatch(/[\u0000\u001b]/);
+    expect(stdout).toContain('red');
+    expect(await run('cat')).toMatchObject({ stdout: '', exitCode: 0 });
+    expect(await run('sh', '-c', 'head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2')).toMatchObject({
+      exitCode: 0,
+      stdoutCut: expect.stringContaining('of 50000000 bytes'),
+      stderrCut: expect.stringContaining('of 50000000 bytes'),
+    });
+  });
+
   it('that cannot be started says why', async () => {
     const name = await podOf('shell');
     const args = { name, namespace, command: ['/no/such/program'] };

@@ -36,6 +36,7 @@ const changes = createChanges({
   sealer: createSealer(Buffer.alloc(32, 7)),
   store: createMemoryStore(),
   now: Date.now,
+  mask: (text) => text,
   keepMs: 3_600_000,
   approval: { write: 'call', delete: 'call' },
   inverse: async () => ({

@@ -17,6 +17,8 @@ export interface ShopOptions extends EmbeddedKubernetesOptions {
   readonly now?: () => number;
   /** The cluster's address is https: Helm and kubectl send no login otherwise. */
   readonly tls?: boolean;
+  /** The server's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface CallOptions {
@@ -35,13 +37,13 @@ export interface Shop {
 }
 
 /** Starts an embedded cluster and the application that uses it. */
-export const openShop = async ({ user = 'admin', flags = {}, now, tls = false, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
+export const openShop = async ({ user = 'admin', flags = {}, now, env, tls = false, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
   const embedded = createEmbeddedKubernetes(embeddedOptions);
   await embedded.listen({ tls });
   const folder = await mkdtemp(join(tmpdir(), 'shop-'));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, embedded.kubeconfig(user));
-  const opened = await openApp({ 'kubernetes.kubeconfig': kubeconfig, ...flags }, now);
+  const opened = await openApp({ 'kubernetes.kubeconfig': kubeconfig, ...flags }, now, env);
   return {
     ...opened,
     embedded,
@@ -54,9 +56,13 @@ export const openShop = async ({ user = 'admin', flags = {}, now, tls = false, .
 };
 
 /** The application on any kubeconfig. Without a cache, so that a test sees what it has just changed. */
-export const openApp = async (flags: Readonly<Record<string, unknown>>, now?: () => number): Promise<Omit<Shop, 'embedded'>> => {
+export const openApp = async (
+  flags: Readonly<Record<string, unknown>>,
+  now?: () => number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Omit<Shop, 'embedded'>> => {
   const log: string[] = [];
-  const app = await createApp(await loadSettings({ env: {}, flags: { 'logging.json': true, 'cache.enabled': false, ...flags } }), {
+  const app = await createApp(await loadSettings({ env, flags: { 'logging.json': true, 'cache.enabled': false, ...flags } }), {
     log: (line) => void log.push(line),
     ...(now === undefined ? {} : { now }),
   });

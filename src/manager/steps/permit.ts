@@ -9,12 +9,13 @@ import type { FinalAnswer } from '../../kit/result.ts';
 import type { Decision, Policy, Use } from '../../policy/policy.ts';
 import type { Call } from '../call.ts';
 
-const refuse = ({ rule, missing }: Decision, tool: string, what = ''): AppError =>
+/** A refusal by the policy, in words. */
+export const refuse = ({ rule, missing }: Decision, tool: string, what = ''): AppError =>
   new AppError('FORBIDDEN', `The policy refuses ${tool}${what}: ${rule}.`, { details: { by: 'policy', rule, missing: missing ?? tool } });
 
-const toWords = ({ kind, namespace, namespaced, cluster, change }: Target): string =>
+const toWords = ({ kind, namespace, namespaced, cluster, change, deletes }: Target): string =>
   [
-    change ? ' to change' : ' to read',
+    deletes === true ? ' to delete' : change ? ' to change' : ' to read',
     kind?.[0] ?? 'this',
     ...(namespaced === false ? [] : [namespace === undefined ? 'in all namespaces' : `in namespace ${namespace}`]),
     ...(cluster === undefined ? [] : [`on ${cluster}`]),

@@ -12,7 +12,8 @@ const MAX_DEPTH = 200;
 /** Names as programs write them. Others come from a backend, such as those of annotations, and may hold anything. */
 const ORDINARY_KEY = /^\w{1,40}$/;
 
-const clean = (value: unknown, mask: Mask, depth = 0): unknown => {
+/** A value with every text in it masked. */
+export const clean = (value: unknown, mask: Mask, depth = 0): unknown => {
   if (typeof value === 'string') return mask(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return '…(nested deeper)';

@@ -19,6 +19,8 @@ export interface Kubernetes {
   readonly now: () => number;
   /** Whose rights the API server sees: the server's own, or those of the caller. */
   readonly identity: 'server' | 'impersonate';
+  /** The pod that this server runs in, when it runs in a cluster. */
+  readonly ownPod: string | undefined;
 }
 
 /** Reads the kubeconfig; connects to nothing. */
@@ -42,6 +44,7 @@ export const openKubernetes = async (config: KubernetesConfig, deps: ServiceDeps
     maskLines,
     now,
     identity: config.identity,
+    ownPod: env['KUBERNETES_SERVICE_HOST'] === undefined ? undefined : env['HOSTNAME'],
   };
 };
 

@@ -65,6 +65,8 @@ export interface Writes {
   /** The whole object; its `metadata.resourceVersion` guards against a change in between (CONFLICT). */
   replace(resource: ResourceRef, options: WriteOptions & ObjectAddress & { readonly object: KubeObject }): Promise<Written>;
   remove(resource: ResourceRef, options: RemoveOptions): Promise<Removed>;
+  /** Throws FORBIDDEN when the policy refuses this deletion: for changes that end in one without being one. */
+  permitDeletion(resource: ResourceRef, address: Pick<ObjectAddress, 'name' | 'namespace'>): void;
   /** FAILED_PRECONDITION (reason DISRUPTION_BUDGET) when a budget forbids it now; NOT_FOUND when the pod has gone. */
   evict(options: EvictOptions): Promise<void>;
 }
@@ -125,6 +127,7 @@ export const createWrites = (api: Api): Writes => {
       // A Status means gone; the object itself comes back when it still has to end.
       return { isGone: textAt(answer.body, 'kind') === 'Status', warnings: answer.warnings };
     },
+    permitDeletion: (resource, address) => void api.forDeletions.objectPath(resource, address),
     evict: async ({ name, namespace = api.defaultNamespace, signal, timeoutMs, ...options }) => {
       const deleteOptions = toDeleteOptions(options);
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions };

@@ -48,18 +48,61 @@ export const objectRef = (cluster: string, { kind, namespace, name }: ManifestOb
     : `k8s://${cluster}/${resource.namespaced ? namespace : '_'}/${resourceName(resource)}/${name}`;
 
 /** Helm reaches the cluster by itself: what the policy would refuse to a request of ours, it must refuse here. @throws FORBIDDEN */
-export const permitAll = async (client: KubernetesClient, objects: readonly ManifestObject[], signal: AbortSignal): Promise<void> => {
+export const permitAll = async (
+  client: KubernetesClient,
+  objects: readonly ManifestObject[],
+  signal: AbortSignal,
+  /** Those among them that go. */
+  gone: readonly ManifestObject[] = [],
+): Promise<void> => {
+  const going = new Set(gone.map(identityOf));
   await inParallel(objects, async (object) => {
     const { kind, namespace, name } = object;
+    const deletes = going.has(identityOf(object));
     const resource = await resolve(client, object, signal);
     const namespaced = resource?.namespaced ?? true;
     const names = resource === undefined ? [kind] : [resource.plural, resource.kind, resourceName(resource)];
-    requirePermit({ cluster: client.target.name, ...(namespaced ? { namespace } : {}), namespaced, kind: names, change: true });
+    requirePermit({ cluster: client.target.name, ...(namespaced ? { namespace } : {}), namespaced, kind: names, change: true, deletes });
     if (!namespaced || client.allowedNamespaces.length === 0 || client.allowedNamespaces.includes(namespace)) return;
     throw new AppError('FORBIDDEN', `${kind} ${name} is for the namespace ${namespace}, which may not be reached.`, {
       details: { by: 'policy', setting: 'kubernetes.namespaces', allowedNamespaces: client.allowedNamespaces },
     });
   });
+};
+
+/**
+ * A template may look up any object with the rights of the server, before anything is refused: who may not read Secrets everywhere may not have it do
+ * so. Values are templates too, in charts that render them (`tpl`). @throws FORBIDDEN
+ */
+export const permitLookups = (client: KubernetesClient, service: Kubernetes): void => {
+  // Then the API server itself sees the caller.
+  if (service.identity === 'impersonate') return;
+  const refuse = (why: string, cause?: AppError): never => {
+    throw new AppError(
+      'FORBIDDEN',
+      `Templates of this chart or these values may look up any object (lookup, {{ }}), with the rights of the server: ${why}`,
+      {
+        details: {
+          ...(cause?.details ?? { by: 'policy', allowedNamespaces: client.allowedNamespaces }),
+          instead: 'kubernetes.identity: impersonate',
+        },
+        cause,
+      },
+    );
+  };
+  if (client.allowedNamespaces.length > 0) refuse(`only ${client.allowedNamespaces.join(', ')} may be reached.`);
+  try {
+    requirePermit({ cluster: client.target.name, kind: ['secrets', 'Secret'], change: false });
+  } catch (thrown) {
+    if (thrown instanceof AppError) refuse(thrown.message, thrown);
+    throw thrown;
+  }
+};
+
+/** What an upgrade or a rollback takes away: it is in the manifest before, and no longer in the one after. */
+export const goneBetween = (before: Manifest, after: Manifest): readonly ManifestObject[] => {
+  const left = new Set(after.objects.map(identityOf));
+  return before.objects.filter((object) => !left.has(identityOf(object)) && !isKept(object));
 };
 
 /** The few facts of a new object that people look for. */

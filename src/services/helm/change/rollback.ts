@@ -11,7 +11,7 @@ import { lastGood } from '../release/problems.ts';
 import { toSafeValues } from '../release/redact.ts';
 import { isStuck } from '../release/status-filter.ts';
 import { isPending, type Revision } from '../storage/revisions.ts';
-import { permitAll, planObjects } from './objects.ts';
+import { goneBetween, permitAll, planObjects } from './objects.ts';
 import { type HelmState, releaseRef } from './state.ts';
 
 export interface RollbackArgs {
@@ -55,7 +55,8 @@ export const planRollback = async (args: RollbackArgs, helm: Helm, ctx: CallCont
   const [from, to] = [await openRevision(helm, client, current, ctx.signal), await openRevision(helm, client, target, ctx.signal)];
   const hooks = to.release.hooks.filter(({ events }) => events.some((event) => event.endsWith('-rollback')));
   const hookObjects = (await parseManifest(hooks.map(({ manifest }) => manifest).join('\n---\n'), args.namespace)).objects;
-  await permitAll(client, [...from.manifest.objects, ...to.manifest.objects, ...hookObjects], ctx.signal);
+  const gone = goneBetween(from.manifest, to.manifest);
+  await permitAll(client, [...from.manifest.objects, ...to.manifest.objects, ...hookObjects], ctx.signal, gone);
   const objects = await planObjects({ client, service: helm.kubernetes, signal: ctx.signal, before: from.manifest, after: to.manifest });
   const values = diff(toSafeValues(from.release.values, helm.kubernetes), toSafeValues(to.release.values, helm.kubernetes));
   const chart = [from.release.chart, to.release.chart].map(({ name, version }) => `${name}-${version}`);

@@ -112,6 +112,10 @@ const templatesOf = ({ files }: Chart): [string, Buffer][] => [...files].filter(
 export const isVolatile = (chart: Chart): boolean =>
   templatesOf(chart).some(([, body]) => VOLATILE.test(body.toString('utf8'))) || chart.subcharts.some(isVolatile);
 
+/** Templates that read from the cluster while they are rendered. */
+export const usesLookup = (chart: Chart): boolean =>
+  templatesOf(chart).some(([, body]) => /\blookup\b/.test(body.toString('utf8'))) || chart.subcharts.some(usesLookup);
+
 const IMAGE_LINE = /^\s*-?\s*image:\s*["']?([^\s"'{}#]+)["']?\s*(?:#.*)?$/gm;
 
 /** Images as far as defaults and templates tell: a guess, because templates compute them. */

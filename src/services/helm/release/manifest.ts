@@ -1,8 +1,8 @@
 // A manifest as Helm renders it: YAML documents with a comment that names their template.
 
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { Tags } from 'yaml';
 import { isObject, type KubeObject, kindOf, listAt, nameOf, namespaceOf, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
+import { AS_GO_READS } from '../../../upstream/kubernetes/yaml.ts';
 
 export interface ManifestObject {
   /** `Deployment/web`; `Deployment/other/web` outside of the release's namespace. */
@@ -26,14 +26,6 @@ export interface Manifest {
 const SEPARATOR = /^---(?:[ \t].*)?\r?$/m;
 const SOURCE = /^# Source: (.+)$/m;
 const SMALL = 64;
-
-/**
- * Go reads manifests as YAML 1.1: `0755` is octal, `on` is true. Its times and sexagesimal numbers are texts there, too.
- */
-const asGoReads = (tags: Tags): Tags =>
-  tags.filter(
-    (tag) => typeof tag === 'string' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
-  );
 
 const toObjects = (value: unknown): readonly KubeObject[] => {
   if (!isObject(value)) return [];
@@ -63,7 +55,7 @@ export const parseManifest = async (text: string, home: string): Promise<Manifes
     const source = SOURCE.exec(part)?.[1]?.trim();
     let value: unknown;
     try {
-      value = parse(part, { version: '1.1', prettyErrors: false, logLevel: 'error', customTags: asGoReads, maxAliasCount: 100 });
+      value = parse(part, { ...AS_GO_READS, prettyErrors: false, logLevel: 'error', maxAliasCount: 100 });
     } catch {
       unreadable.push(source ?? `document ${index}`);
       continue;

@@ -9,10 +9,10 @@ import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { type Fields, isFields } from '../../../upstream/shapes.ts';
 import { applyState, deployOptions, toRunMs, verifyState } from '../change/apply.ts';
 import { baseOf, findHistory, refusePending } from '../change/current.ts';
-import { permitAll, planObjects } from '../change/objects.ts';
+import { goneBetween, permitAll, permitLookups, planObjects } from '../change/objects.ts';
 import { planRollback } from '../change/rollback.ts';
 import { clusterOf, type DeployState, type HelmState, type HelmUndo, releaseRef } from '../change/state.ts';
-import { type Chart, computeValues, isVolatile } from '../charts/chart.ts';
+import { type Chart, computeValues, isVolatile, usesLookup } from '../charts/chart.ts';
 import { openChart } from '../charts/open.ts';
 import { checkValues, type Finding } from '../charts/schema.ts';
 import { HELM_BINARY } from '../find.ts';
@@ -149,11 +149,15 @@ const planDeploy = async (args: Args, helm: Helm, ctx: CallContext): Promise<Pla
   const findings = await checkValues(chart, computeValues(chart, reuseValues ? coalesce(before?.release.values ?? {}, values) : values));
   const schemaCheck = toSchemaCheck(findings);
   if (schemaCheck.result === 'fail') throw failedSchema(schemaCheck, findings);
+  const given = [values, reuseValues ? before?.release.values : undefined];
+  if (usesLookup(chart) || JSON.stringify(given).includes('{{')) permitLookups(client, helm.kubernetes);
   const rendered = await dryRun(state, helm, client, ctx);
   const hookText = rendered.release.hooks.map(({ manifest }) => manifest).join('\n---\n');
   const hookObjects = (await parseManifest(hookText, address.namespace)).objects;
   learnRelease(rendered.release, [...rendered.manifest.objects, ...hookObjects], helm.kubernetes);
-  await permitAll(client, [...(before?.manifest ?? EMPTY).objects, ...rendered.manifest.objects, ...hookObjects], ctx.signal);
+  const old = before?.manifest ?? EMPTY;
+  const gone = goneBetween(old, rendered.manifest);
+  await permitAll(client, [...old.objects, ...rendered.manifest.objects, ...hookObjects], ctx.signal, gone);
   const volatile = await findVolatile(chart, rendered, () => dryRun(state, helm, client, ctx), helm);
   const objects = await planObjects({
     client,

@@ -63,7 +63,8 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
   const { manifest, release } = await openRevision(helm, client, current, ctx.signal);
   const hooks = release.hooks.filter(({ events }) => events.some((event) => event.endsWith('-delete')));
   const hookObjects = (await parseManifest(hooks.map((hook) => hook.manifest).join('\n---\n'), args.namespace)).objects;
-  await permitAll(client, [...manifest.objects, ...hookObjects], ctx.signal);
+  const going = manifest.objects.filter((object) => !isLeft(object));
+  await permitAll(client, [...manifest.objects, ...hookObjects], ctx.signal, going);
   const live = await readLive(client, manifest.objects, ctx.signal);
   const present = live.filter((one) => one.live !== undefined);
   const gone = present.filter(({ wanted }) => !isLeft(wanted));

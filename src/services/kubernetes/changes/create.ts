@@ -5,8 +5,10 @@ import { type KubeObject, kindOf, listAt, textAt, valueAt } from '../../../upstr
 import { toSafe } from '../../../upstream/kubernetes/present.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import type { Written } from '../../../upstream/kubernetes/writes.ts';
+import { consequencesOf } from './consequences.ts';
 import { diffObjects, putAt, type Segment } from './difference.ts';
 import { toIntent } from './intent.ts';
+import { learnObject } from './learn.ts';
 import { toRef, toTitle } from './refs.ts';
 import type { Step } from './steps.ts';
 import { toPlain, type Work } from './update.ts';
@@ -66,12 +68,14 @@ const tryTwice = async (
 /** Asks the server for the outcome; nothing changes. */
 export const planCreation = async ({ service, client, cluster, ctx }: Work, options: CreateOptions): Promise<PlannedCreation> => {
   const { resource, namespace, name } = options;
+  learnObject(options.object, service);
   const tried = options.canTry === false ? { after: options.object, warnings: [] } : await tryTwice(options, ctx.signal);
   const place = { cluster, resource, namespace, name };
   const ref = toRef(place);
+  const after = { ...tried.after, kind: resource.kind };
   return {
     diff: [{ ref, path: '', after: toIntent(toSafe(tried.after, service)) }],
-    warnings: tried.warnings,
+    warnings: [...tried.warnings, ...consequencesOf(after, diffObjects({ metadata: {} }, toIntent(after)))],
     step: {
       place,
       title: toTitle(place),

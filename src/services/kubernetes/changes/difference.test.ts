@@ -60,6 +60,17 @@ describe('a difference', () => {
     expect(({} as { x?: number }).x).toBeUndefined();
   });
 
+  it('is taken back to the order from before, also where other items came: later variables may use earlier ones', () => {
+    const before = { env: [{ name: 'b' }, { name: 'a' }] };
+    const after = { env: [{ name: 'c' }, { name: 'b' }] };
+    expect(restore(after, diffObjects(before, after))).toEqual({ object: before, conflicts: [] });
+  });
+
+  it('of maps of labels within such maps is taken back, too', () => {
+    const before = { labels: { labels: { a: 'x' } } };
+    expect(restore({}, diffObjects(before, {}))).toEqual({ object: before, conflicts: [] });
+  });
+
   it('between any two objects is taken back to the first (property)', () => {
     const key = fc.constantFrom('a', 'b', 'name', 'labels', 'spec', '__proto__', 'x.y/z');
     const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({

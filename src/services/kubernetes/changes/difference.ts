@@ -155,7 +155,7 @@ export interface Restored {
   readonly conflicts: readonly Difference[];
 }
 
-/** Labels and annotations go with their last key: their map is made again. */
+/** Labels and annotations go with their last key: their map is made again, and the one that it stood in. */
 const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
   const container = valueAtPath(object, path);
   if (container !== undefined || !isOpenMap(path)) return container;
@@ -164,22 +164,28 @@ const openContainer = (object: Fields, path: readonly Segment[]): unknown => {
   return valueAtPath(object, path);
 };
 
+/** And it goes with its last key. */
+const closeContainer = (object: Fields, path: readonly Segment[]): void => {
+  const container = valueAtPath(object, path);
+  if (!isOpenMap(path) || !isObject(container) || Object.keys(container).length > 0) return;
+  putAt(object, path, undefined);
+  closeContainer(object, path.slice(0, -1));
+};
+
 /** The object with every difference taken back, where the fields are still as they were left. */
 export const restore = (object: Fields, differences: readonly Difference[]): Restored => {
   const copy = structuredClone(object) as Record<string, unknown>;
   const conflicts: Difference[] = [];
-  // What was added goes first, so that what comes back finds its place.
-  const added = differences.filter(({ before }) => before === undefined);
-  const others = differences.filter(({ before }) => before !== undefined);
-  for (const difference of [...added, ...others]) {
+  // What came goes first: the places in lists are those of before.
+  const [came, rest] = [differences.filter((one) => one.before === undefined), differences.filter((one) => one.before !== undefined)];
+  for (const difference of [...came, ...rest]) {
     const { path, before, after, at } = difference;
     const last = path.at(-1);
     const container = openContainer(copy, path.slice(0, -1));
     const isOpen = isObject(container) || Array.isArray(container);
     if (last === undefined || !isOpen || !isDeepStrictEqual(valueAtPath(copy, path), after)) conflicts.push(difference);
     else if (!put(container as Container, last, structuredClone(before), at)) conflicts.push(difference);
-    else if (isOpenMap(path.slice(0, -1)) && isObject(container) && Object.keys(container).length === 0)
-      putAt(copy, path.slice(0, -1), undefined);
   }
+  for (const { path } of differences) closeContainer(copy, path.slice(0, -1));
   return { object: copy, conflicts };
 };

@@ -10,6 +10,7 @@ import { podName } from './drain-pods.ts';
 
 export interface Eviction {
   readonly client: KubernetesClient;
+  readonly node: string;
   readonly pods: readonly KubeObject[];
   readonly gracePeriodSeconds: number | undefined;
   readonly waitMs: number;
@@ -29,73 +30,85 @@ export interface Evicted {
 
 const PARALLEL = 10;
 /** kubectl asks every 5 seconds; budgets open when a new pod is ready, often sooner. */
-const RETRY_MS = 1000;
-const LOOK_MS = 500;
+const PAUSE_MS = 1000;
+/** Pods that are held are tried again by turns, so many in each round: a budget that opens opens for one of them. */
+const TRIED_AGAIN = 20;
 
 type State = 'waiting' | 'ending' | 'gone';
 
-const isGone = async (client: KubernetesClient, pod: KubeObject, signal: AbortSignal): Promise<boolean> => {
-  const { name, namespace, uid } = metadataOf(pod);
-  const current = await client.find(RESOURCES.pods, { name, namespace, signal });
-  return current === undefined || metadataOf(current).uid !== uid;
-};
-
 const HOLDING = new Set(['DISRUPTION_BUDGET', 'SEVERAL_DISRUPTION_BUDGETS']);
 
-export const evictPods = async ({ client, pods, gracePeriodSeconds, waitMs, ctx }: Eviction): Promise<Evicted> => {
+/** A budget may open, and a rate limit ends; anything else is final for this pod. */
+const isPassing = (thrown: unknown): boolean =>
+  thrown instanceof AppError && (thrown.code === 'RATE_LIMITED' || HOLDING.has(String(thrown.details['reason'])));
+
+const uidOf = (pod: KubeObject): string => metadataOf(pod).uid;
+
+/** The pods that are still on the node, in one request, however many are watched. */
+const readUids = async (client: KubernetesClient, node: string, signal: AbortSignal): Promise<ReadonlySet<string>> =>
+  new Set((await client.listAll(RESOURCES.pods, { fieldSelector: `spec.nodeName=${node}`, signal })).items.map(uidOf));
+
+export const evictPods = async ({ client, node, pods, gracePeriodSeconds, waitMs, ctx }: Eviction): Promise<Evicted> => {
   const limit = AbortSignal.timeout(Math.max(waitMs, 1));
   const signal = AbortSignal.any([ctx.signal, limit]);
   const states = new Map<KubeObject, State>(pods.map((pod) => [pod, 'waiting']));
   const reasons = new Map<KubeObject, string>();
   const count = (state: State): number => [...states.values()].filter((one) => one === state).length;
-  const tell = (): void => {
-    const held = [...reasons.keys()].filter((pod) => states.get(pod) === 'waiting').length;
-    const words = held === 0 ? '' : `, ${held} held by budgets`;
+  const tell = (number: number): void => {
+    const held = number === 0 ? '' : `, ${number} held by budgets`;
     ctx.progress({
       progress: count('gone') + count('ending') / 2,
       total: pods.length,
-      message: `${count('gone')} of ${pods.length} pods gone${words}`,
+      message: `${count('gone')} of ${pods.length} pods gone${held}`,
     });
   };
-  const evict = async (pod: KubeObject): Promise<void> => {
+  /** Gives whether it is worth another try. */
+  const evict = async (pod: KubeObject): Promise<boolean> => {
     const { name, namespace, uid } = metadataOf(pod);
-    for (;;) {
-      try {
-        await client.evict({ name, namespace, uid, gracePeriodSeconds, signal });
-        states.set(pod, 'ending');
+    try {
+      await client.evict({ name, namespace, uid, gracePeriodSeconds, signal });
+      states.set(pod, 'ending');
+      reasons.delete(pod);
+      return false;
+    } catch (thrown) {
+      const error = toAppError(thrown);
+      if (error.code === 'NOT_FOUND' || error.code === 'CONFLICT') {
+        states.set(pod, 'gone');
         reasons.delete(pod);
-        return;
-      } catch (thrown) {
-        const error = toAppError(thrown);
-        if (error.code === 'NOT_FOUND' || error.code === 'CONFLICT') {
-          states.set(pod, 'gone');
-          return;
-        }
-        if (signal.aborted) return;
-        reasons.set(pod, error.message);
-        // A budget may open; anything else is final for this pod.
-        if (!(thrown instanceof AppError) || !HOLDING.has(String(thrown.details['reason']))) return;
-        tell();
-        await delay(RETRY_MS, undefined, { signal });
+        return false;
       }
+      if (signal.aborted) return true;
+      reasons.set(pod, error.message);
+      return isPassing(thrown);
     }
   };
-  const follow = async (pod: KubeObject): Promise<void> => {
-    while (states.get(pod) === 'ending') {
-      if (await isGone(client, pod, signal)) states.set(pod, 'gone');
-      else await delay(LOOK_MS, undefined, { signal });
-      tell();
-    }
+  /** Tries some side by side; gives those that are held. */
+  const tryAll = async (some: readonly KubeObject[]): Promise<KubeObject[]> => {
+    const queue = [...some];
+    const held: KubeObject[] = [];
+    const work = async (): Promise<void> => {
+      for (let pod = queue.shift(); pod !== undefined && !signal.aborted; pod = queue.shift()) if (await evict(pod)) held.push(pod);
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, some.length) }, work));
+    return held;
   };
-  const queue = [...pods];
+  const look = async (): Promise<void> => {
+    const there = await readUids(client, node, signal);
+    for (const [pod, state] of states) if (state === 'ending' && !there.has(uidOf(pod))) states.set(pod, 'gone');
+  };
+  /** One pod that is held, or never ends, keeps no other waiting. */
   const work = async (): Promise<void> => {
-    for (let pod = queue.shift(); pod !== undefined && !signal.aborted; pod = queue.shift()) {
-      await evict(pod);
-      await follow(pod);
+    let held = await tryAll(pods);
+    for (;;) {
+      if (count('ending') > 0) await look();
+      tell(held.length);
+      if (held.length === 0 && count('ending') === 0) return;
+      await delay(PAUSE_MS, undefined, { signal });
+      held = [...held.slice(TRIED_AGAIN), ...(await tryAll(held.slice(0, TRIED_AGAIN)))];
     }
   };
   // The time that is over, or a caller who has left, ends the work and not the report.
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, pods.length) }, work)).catch((thrown: unknown) => {
+  await work().catch((thrown: unknown) => {
     if (!signal.aborted) throw thrown;
   });
   const named = (state: State): string[] => [...states].filter(([, one]) => one === state).map(([pod]) => podName(pod));

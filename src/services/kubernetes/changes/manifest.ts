@@ -2,6 +2,7 @@
 
 import { AppError } from '../../../kit/errors.ts';
 import { isObject, type KubeObject, kindOf, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { AS_GO_READS } from '../../../upstream/kubernetes/yaml.ts';
 
 const MAX_OBJECTS = 50;
 const MAX_CHARS = 1024 * 1024;
@@ -36,7 +37,7 @@ const refuse = (message: string, details: Readonly<Record<string, unknown>> = {}
 
 const parse = async (text: string): Promise<unknown[]> => {
   const { parseAllDocuments } = await import('yaml');
-  const documents = [parseAllDocuments(text, { uniqueKeys: true, logLevel: 'silent' })].flat();
+  const documents = [parseAllDocuments(text, { ...AS_GO_READS, uniqueKeys: true, logLevel: 'silent' })].flat();
   return documents.map((document, index) => {
     const [problem] = document.errors;
     if (problem !== undefined) {
@@ -87,10 +88,5 @@ export const readManifest = async (text: string): Promise<KubeObject[]> => {
   const objects = documents.flatMap(flatten).map(check).map(toWish);
   if (objects.length === 0) throw refuse('The manifest has no object.');
   if (objects.length > MAX_OBJECTS) throw refuse(`The manifest has ${objects.length} objects; at most ${MAX_OBJECTS} are applied at once.`);
-  const names = objects.map((object) =>
-    [textAt(object, 'apiVersion'), kindOf(object), textAt(object, 'metadata', 'namespace'), nameOf(object)].join('/'),
-  );
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw refuse(`The manifest has ${twice} twice.`);
   return objects.toSorted((a, b) => rankOf(a) - rankOf(b));
 };

@@ -24,7 +24,7 @@ const DRY_RUN: Check = { name: 'server dry run', result: 'pass' };
 
 export const toPlan = async (work: Work, one: OneUpdate): Promise<StepsPlan> => {
   const { client, cluster } = work;
-  const { step, before, after, changes, diff, warnings } = one.planned;
+  const { step, before, after, changes, diff, warnings, isLast } = one.planned;
   const { resource, namespace } = step.place;
   const isUnchanged = changes.length === 0;
   const impact = await readImpact(work, { before, after, changes });
@@ -37,8 +37,10 @@ export const toPlan = async (work: Work, one: OneUpdate): Promise<StepsPlan> => 
     impact: { ...impact.facts, ...one.impact, ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}) },
     checks: [DRY_RUN, ...(one.checks ?? [])],
     warnings: [...warnings, ...impact.warnings, ...(one.warnings ?? [])],
-    verify: one.verify,
-    undo: { possible: !isUnchanged, how: isUnchanged ? 'nothing changes' : one.how },
+    verify: isLast ? 'the object is gone' : one.verify,
+    undo: isLast
+      ? { possible: false, how: 'the object goes with this' }
+      : { possible: !isUnchanged, how: isUnchanged ? 'nothing changes' : one.how },
     ...(one.pin === undefined ? {} : { pin: one.pin }),
     state: { client, cluster, steps: [step], results: [], summary: isUnchanged ? `${step.title} was so already` : one.done },
   };

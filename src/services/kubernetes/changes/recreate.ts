@@ -6,6 +6,16 @@ const GONE_METADATA = [
   ...['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'],
   ...['deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName'],
 ];
+/** Notes of controllers that bind an object to one that is gone: a claim that calls itself bound, and has no volume, is lost for good. */
+const GONE_ANNOTATIONS = [
+  'pv.kubernetes.io/bind-completed',
+  'pv.kubernetes.io/bound-by-controller',
+  'volume.kubernetes.io/selected-node',
+  'volume.kubernetes.io/storage-provisioner',
+  'volume.beta.kubernetes.io/storage-provisioner',
+];
+/** They only say how the deletion goes on, or come by themselves. */
+const GONE_FINALIZERS = ['foregroundDeletion', 'orphan', 'kubernetes.io/pvc-protection', 'kubernetes.io/pv-protection'];
 /** Labels and selectors that the Job controller makes from the identity of a Job. */
 const JOB_LABELS = ['controller-uid', 'batch.kubernetes.io/controller-uid', 'batch.kubernetes.io/job-name', 'job-name'];
 
@@ -17,6 +27,17 @@ const withoutLabels = (metadata: Fields, gone: readonly string[]): Fields => ({
   ...(metadata['labels'] === undefined ? {} : { labels: omit(fieldsAt(metadata, 'labels'), gone) }),
 });
 
+const withoutNotes = (metadata: Fields): Fields => {
+  const annotations = omit(fieldsAt(metadata, 'annotations'), GONE_ANNOTATIONS);
+  const { finalizers } = metadata;
+  const kept = Array.isArray(finalizers) ? finalizers.filter((name) => !GONE_FINALIZERS.includes(String(name))) : [];
+  return {
+    ...omit(metadata, ['annotations', 'finalizers']),
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    ...(kept.length === 0 ? {} : { finalizers: kept }),
+  };
+};
+
 const toJobSpec = (spec: Fields): Fields => {
   if (spec['manualSelector'] === true) return spec;
   const template = fieldsAt(spec, 'template');
@@ -26,14 +47,14 @@ const toJobSpec = (spec: Fields): Fields => {
 const SPECS: Readonly<Record<string, (spec: Fields) => Fields>> = {
   Job: toJobSpec,
   // Bound to a node, and with the volume of a token that was made for it.
-  Pod: (spec) => omit(spec, ['nodeName', 'priority', 'preemptionPolicy']),
+  Pod: (spec) => omit(spec, ['nodeName', 'priority', 'preemptionPolicy', 'ephemeralContainers']),
   PersistentVolumeClaim: (spec) => omit(spec, ['volumeName']),
   PersistentVolume: (spec) => omit(spec, ['claimRef']),
 };
 
 export const toRecreated = (object: KubeObject): KubeObject => {
   const kind = kindOf(object);
-  const metadata = withoutLabels(omit(fieldsAt(object, 'metadata'), GONE_METADATA), kind === 'Job' ? JOB_LABELS : []);
+  const metadata = withoutLabels(withoutNotes(omit(fieldsAt(object, 'metadata'), GONE_METADATA)), kind === 'Job' ? JOB_LABELS : []);
   const { status: _, ...rest } = object;
   const spec = SPECS[kind];
   return { ...rest, metadata, ...(spec === undefined || rest['spec'] === undefined ? {} : { spec: spec(fieldsAt(rest, 'spec')) }) };

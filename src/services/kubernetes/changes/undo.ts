@@ -6,7 +6,7 @@ import { formatDuration } from '../../../kit/duration.ts';
 import { AppError, toAppError } from '../../../kit/errors.ts';
 import type { NextCall } from '../../../kit/result.ts';
 import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
-import { metadataOf } from '../../../upstream/kubernetes/objects.ts';
+import { fieldsAt, type KubeObject, listAt, metadataOf, type OwnerReference, ownersOf } from '../../../upstream/kubernetes/objects.ts';
 import { planCreation } from './create.ts';
 import { type Difference, restore, toPathText } from './difference.ts';
 import { withZero } from './intent.ts';
@@ -66,9 +66,37 @@ const planBack = async (work: Work, step: Of<'update'>): Promise<Part> => {
   return { step: planned.step, diff: planned.diff, warnings: planned.warnings };
 };
 
+/** Whether an owner is there, as the one that it was. Who may not look leaves it to the garbage collector. */
+const isThere = async ({ client, ctx }: Work, { apiVersion, kind, name, uid }: OwnerReference, namespace: string | undefined) => {
+  try {
+    const { resource } = await client.resolveKind(`${apiVersion}/${kind}`, ctx);
+    const owner = await client.find(resource, { name, namespace: resource.namespaced ? namespace : undefined, signal: ctx.signal });
+    return owner !== undefined && metadataOf(owner).uid === uid;
+  } catch (thrown) {
+    const { code } = toAppError(thrown);
+    if (code === 'FORBIDDEN') return true;
+    if (code === 'INVALID_ARGUMENT') return false;
+    throw thrown;
+  }
+};
+
+/** An object whose owners are all gone is deleted by the garbage collector as soon as it is made. */
+const withOwnersThere = async (work: Work, object: KubeObject, namespace: string | undefined) => {
+  const references = listAt(object, 'metadata', 'ownerReferences');
+  const known = await Promise.all(ownersOf(object).map((owner) => isThere(work, owner, namespace)));
+  if (known.every(Boolean)) return { owned: object, warnings: [] };
+  const { ownerReferences: _, ...metadata } = fieldsAt(object, 'metadata');
+  const left = references.filter((_reference, index) => known[index]);
+  const gone = ownersOf(object).filter((_owner, index) => !known[index]);
+  return {
+    owned: { ...object, metadata: { ...metadata, ...(left.length === 0 ? {} : { ownerReferences: left }) } },
+    warnings: [`made again without its owner ${gone.map(({ kind, name }) => `${kind} ${name}`).join(', ')}, which is gone`],
+  };
+};
+
 const planAnew = async (work: Work, { resource, namespace, name, object }: Of<'delete'>): Promise<Part> => {
   const { client, cluster } = work;
-  const again = toRecreated(object);
+  const { owned: again, warnings: lost } = await withOwnersThere(work, toRecreated(object), namespace);
   const title = toTitle({ cluster, resource, namespace, name });
   try {
     const { step, diff, warnings } = await planCreation(work, {
@@ -78,7 +106,7 @@ const planAnew = async (work: Work, { resource, namespace, name, object }: Of<'d
       object: again,
       write: (options) => client.create(resource, { ...options, object: again, namespace }),
     });
-    return { step, diff, warnings };
+    return { step, diff, warnings: [...lost, ...warnings] };
   } catch (thrown) {
     const { code, message } = toAppError(thrown);
     if (code !== 'CONFLICT' && code !== 'INVALID_ARGUMENT') throw thrown;
@@ -119,9 +147,10 @@ export const planUndo = async ({ cluster, steps }: Undo, service: Kubernetes, ct
   if (conflict?.name === 'unchanged since')
     throw new AppError('CONFLICT', `This change cannot be taken back as it was: ${conflict.detail}.`, { details: { by: conflict.detail } });
   const titles = doable.map(({ title }) => title);
+  const spaces = [...new Set(steps.map(({ resource, namespace }) => (resource.namespaced ? namespace : undefined)))];
   return {
     summary: titles.length === 0 ? 'nothing that this tool may do' : `restore ${titles.slice(0, 5).join(', ')}`,
-    scope: { cluster },
+    scope: { cluster, ...(spaces.length === 1 && spaces[0] !== undefined ? { namespace: spaces[0] } : {}) },
     targets: doable.map(({ target }) => target),
     diff: parts.flatMap(({ diff = [] }) => diff),
     checks: isPartly

@@ -9,12 +9,14 @@ import { type KubeObject, metadataOf } from '../../../upstream/kubernetes/object
 import { toSafe } from '../../../upstream/kubernetes/present.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import { FIELD_MANAGER, type Written } from '../../../upstream/kubernetes/writes.ts';
+import { completesDeletion, consequencesOf } from './consequences.ts';
 import { type Difference, diffObjects, toPathText } from './difference.ts';
 import { toGuard, toIntent, withZero } from './intent.ts';
+import { learnObject } from './learn.ts';
 import { ownersOfField } from './owners.ts';
 import { type ObjectPlace, toRef, toTitle } from './refs.ts';
 import type { Step, StepResult, UndoStep } from './steps.ts';
-import { verifyUpdate } from './verify.ts';
+import { verifyDeletion, verifyUpdate } from './verify.ts';
 
 /** What every plan of this service works with. */
 export interface Work {
@@ -51,6 +53,8 @@ export interface PlannedUpdate {
   readonly changes: readonly Difference[];
   readonly diff: readonly FieldChange[];
   readonly warnings: readonly string[];
+  /** The object goes with this change. */
+  readonly isLast: boolean;
 }
 
 /** An object that reports on itself changes its version all the time: the write is tried again where nothing else has changed. */
@@ -123,6 +127,7 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
   const { resource, subresource, namespace, name } = options;
   const place: ObjectPlace = { cluster, resource, namespace, name };
   const withStatus = subresource === 'status';
+  learnObject(options.before, service);
   const toState = (object: KubeObject) => toIntent(withZero(object), { withStatus });
   const tried = await writeVersion(work, options, { dryRun: true, signal: ctx.signal, mayGoOn: () => true });
   const { before } = tried;
@@ -131,6 +136,10 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
   const changes = diffObjects(toState(before), toState(after));
   const guard = toGuard(before, { withStatus });
   const title = toTitle(place);
+  const isLast = completesDeletion(before, after);
+  if (isLast) client.permitDeletion(resource, { name, namespace });
+  const told = [...warnings, ...consequencesOf(after, changes)];
+  if (isLast) told.push(`${title} is being deleted: it goes with its last finalizer, whatever that still waits for`);
   const run = async (at: CallContext): Promise<StepResult> => {
     if (changes.length === 0 && options.always !== true) return { object: before };
     // A report of status is no obstacle, anything else is.
@@ -140,7 +149,7 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
     const undo: UndoStep = { operation: 'update', resource: toPlain(resource), namespace, name, subresource, uid, changes: real };
     return {
       object: written.object,
-      undo: real.length === 0 ? undefined : undo,
+      undo: real.length === 0 || isLast ? undefined : undo,
       warnings: [...written.warnings, ...toSurprises(changes, real, title)],
     };
   };
@@ -150,13 +159,17 @@ export const planUpdate = async (work: Work, options: UpdateOptions): Promise<Pl
     after,
     changes,
     diff: toShownDiff(place, { before, after }, service, withStatus),
-    warnings,
+    warnings: told,
+    isLast,
     step: {
       place,
       title,
       target: { ref: toRef(place), operation, version: resourceVersion, guard },
       run,
-      verify: ({ object }, waitMs, at) => verifyUpdate({ client, place, subresource, written: object }, changes, waitMs, at),
+      verify: ({ object }, waitMs, at) =>
+        isLast
+          ? verifyDeletion({ client, place }, waitMs, at)
+          : verifyUpdate({ client, place, subresource, written: object }, changes, waitMs, at),
     },
   };
 };

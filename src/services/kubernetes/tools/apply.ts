@@ -7,9 +7,11 @@ import { namespace } from '../../../kit/params.ts';
 import { type KubeObject, kindOf, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
 import { isNotFound } from '../../../upstream/kubernetes/reads.ts';
 import type { ResourceRef } from '../../../upstream/kubernetes/resources.ts';
+import { FIELD_MANAGER } from '../../../upstream/kubernetes/writes.ts';
 import { planCreation } from '../changes/create.ts';
 import { changeObjects } from '../changes/define.ts';
 import { readImpact } from '../changes/impact.ts';
+import { learnObject } from '../changes/learn.ts';
 import { readManifest } from '../changes/manifest.ts';
 import { toRef, toTitle } from '../changes/refs.ts';
 import type { Step, StepsPlan } from '../changes/steps.ts';
@@ -72,6 +74,7 @@ const resolve = async ({ client, ctx }: Work, object: KubeObject, brought: Broug
 const toWish = async (work: Work, object: KubeObject, byDefault: string | undefined, brought: Brought): Promise<Wish> => {
   const resource = await resolve(work, object, brought);
   const own = textAt(object, 'metadata', 'namespace');
+  learnObject(object, work.service);
   if (!resource.namespaced) return { resource, namespace: undefined, name: nameOf(object), object };
   const scope = own ?? byDefault ?? work.client.defaultNamespace;
   const metadata = { ...(object['metadata'] as object), namespace: scope };
@@ -91,8 +94,11 @@ const isOwnedByOthers = (thrown: unknown): thrown is AppError =>
 
 const MAX_CONFLICTS = 5;
 
-const toOwnershipCheck = (title: string, { details }: AppError): Check => {
-  const conflicts = (details['conflicts'] ?? []) as readonly { readonly manager?: string; readonly field?: string }[];
+const conflictsOf = ({ details }: AppError) =>
+  (details['conflicts'] ?? []) as readonly { readonly manager?: string; readonly field?: string }[];
+
+const toOwnershipCheck = (title: string, error: AppError): Check => {
+  const conflicts = conflictsOf(error).filter(({ manager }) => manager !== FIELD_MANAGER);
   const words = conflicts.slice(0, MAX_CONFLICTS).map(({ field, manager }) => `${field?.replace(/^\./, '')} (${manager})`);
   const more = conflicts.length > MAX_CONFLICTS ? ` and ${conflicts.length - MAX_CONFLICTS} more` : '';
   return {
@@ -128,6 +134,8 @@ const planChanged = async (work: Work, wish: Wish, before: KubeObject, force: bo
     };
   } catch (thrown) {
     if (!isOwnedByOthers(thrown)) throw thrown;
+    // What an earlier change of ours wrote is no other's: only the way in which it was written differs.
+    if (conflictsOf(thrown).every(({ manager }) => manager === FIELD_MANAGER)) return planChanged(work, wish, before, true);
     const place = { cluster: work.cluster, resource, namespace, name };
     // What it would be with force: the plan shows what is at stake.
     const planned = await planUpdate(work, { resource, namespace, name, before, write: applyWish(work, wish, true) });
@@ -158,20 +166,49 @@ const isServed = ({ client, ctx }: Work, { group, version, kind }: ResourceRef):
 
 const count = (steps: readonly Step[], operation: string): number => steps.filter(({ target }) => target.operation === operation).length;
 
-const toWords = (steps: readonly Step[]): string => {
+const WORDS = {
+  planned: { create: 'create', update: 'update', unchanged: 'leave as it is' },
+  done: { create: 'created', update: 'updated', unchanged: 'left as it is' },
+} as const;
+
+/** `Create Service shop/web`; of several `create 2, update 1: …`. */
+const toWords = (steps: readonly Step[], tense: keyof typeof WORDS): string => {
+  const words = WORDS[tense];
+  const changed = steps.filter(({ target }) => target.operation !== 'unchanged');
+  const titles = (changed.length === 0 ? steps : changed).map(({ title }) => title);
   const parts = (['create', 'update', 'unchanged'] as const).flatMap((operation) => {
     const number = count(steps, operation);
-    return number === 0 ? [] : [operation === 'unchanged' ? `leave ${number} as it is` : `${operation} ${number}`];
+    if (number === 0) return [];
+    return [steps.length === 1 ? words[operation] : `${words[operation]} ${number}`];
   });
-  const titles = steps.filter(({ target }) => target.operation !== 'unchanged').map(({ title }) => title);
-  return `${parts.join(', ')}${titles.length === 0 ? '' : `: ${titles.slice(0, 5).join(', ')}${titles.length > 5 ? ` and ${titles.length - 5} more` : ''}`}`;
+  const named = `${titles.slice(0, 5).join(', ')}${titles.length > 5 ? ` and ${titles.length - 5} more` : ''}`;
+  return steps.length === 1 ? `${parts.join()} ${named}` : `${parts.join(', ')}: ${named}`;
 };
+
+const toSentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+
+const rolls = (steps: readonly Step[]): boolean =>
+  steps.some(({ place }) => ['Deployment', 'StatefulSet', 'DaemonSet'].includes(place.resource.kind));
 
 const sumFacts = (parts: readonly Part[]): Readonly<Record<string, unknown>> => {
   const podsRestarted = parts.reduce((sum, { facts }) => sum + Number(facts?.['podsRestarted'] ?? 0), 0);
   const others = parts.flatMap(({ facts = {} }) => Object.entries(facts).filter(([key]) => key !== 'podsRestarted'));
   const owners = Object.assign({}, ...parts.map(({ owners = {} }) => owners)) as Record<string, string>;
-  return { podsRestarted, ...Object.fromEntries(others), ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}) };
+  const isWorkload = parts.some(({ facts = {} }) => 'podsRestarted' in facts);
+  return {
+    ...(isWorkload ? { podsRestarted } : {}),
+    ...Object.fromEntries(others),
+    ...(Object.keys(owners).length > 0 ? { fieldOwners: owners } : {}),
+  };
+};
+
+/** With the namespace by default two documents may mean one object. */
+const refuseTwice = ({ cluster }: Work, wishes: readonly Wish[]): void => {
+  const places = wishes.map(({ resource, namespace, name }) => ({ cluster, resource, namespace, name }));
+  const refs = places.map(toRef);
+  const twice = places.find((place, index) => refs.indexOf(toRef(place)) !== index);
+  if (twice === undefined) return;
+  throw new AppError('INVALID_ARGUMENT', `The manifest has ${toTitle(twice)} twice.`, { details: { argument: 'manifest' } });
 };
 
 const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: readonly Part[]): StepsPlan => {
@@ -183,7 +220,7 @@ const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: reado
   const created = count(steps, 'create');
   const spaces = [...new Set(wishes.map(({ namespace }) => namespace))];
   return {
-    summary: toWords(steps),
+    summary: steps.length === 0 ? 'Apply: others own fields of the objects' : toSentence(toWords(steps, 'planned')),
     scope: { cluster, ...(spaces.length === 1 && spaces[0] !== undefined ? { namespace: spaces[0] } : {}) },
     targets: [...steps.map(({ target }) => target), ...refused],
     diff: parts.flatMap(({ diff }) => diff),
@@ -196,7 +233,7 @@ const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: reado
             { name: 'field ownership', result: 'pass' },
           ],
     warnings: [...new Set(parts.flatMap(({ warnings = [] }) => warnings))],
-    verify: 'the objects are as planned; workloads: their rollout is complete',
+    verify: rolls(steps) ? 'the objects are as planned, and the rollouts are complete' : 'the objects are as planned',
     undo: {
       possible: count(steps, 'update') > 0,
       how: [
@@ -205,7 +242,7 @@ const toPlan = ({ client, cluster }: Work, wishes: readonly Wish[], parts: reado
         ...(created + count(steps, 'update') === 0 ? ['nothing changes'] : []),
       ].join('; '),
     },
-    state: { client, cluster, steps, results: [], summary: `Applied: ${toWords(steps)}` },
+    state: { client, cluster, steps, results: [], summary: steps.length === 0 ? '' : toSentence(toWords(steps, 'done')) },
   };
 };
 
@@ -226,6 +263,7 @@ export default [
       const objects = await readManifest(manifest);
       const brought = toBrought(objects);
       const wishes = await Promise.all(objects.map((object) => toWish(work, object, byDefault, brought)));
+      refuseTwice(work, wishes);
       const parts: Part[] = [];
       for (const wish of wishes) {
         parts.push(await planWish(work, wish, force, brought));

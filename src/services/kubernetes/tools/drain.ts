@@ -57,6 +57,7 @@ const toEvictionStep = ({ client, cluster }: Work, pods: DrainPods, { name, grac
     run: async (ctx, waitMs) => {
       const { gone, ending, blocked, isCancelled } = await evictPods({
         client,
+        node: name,
         pods: pods.evicted,
         gracePeriodSeconds: seconds,
         waitMs,
@@ -147,6 +148,9 @@ const planDrain = async (args: Args, work: Work): Promise<StepsPlan> => {
     checks: [{ name: 'server dry run', result: 'pass' }, ...failed],
     warnings: [
       ...(isShort ? ['the other nodes have less free than these pods ask for: some may stay pending'] : []),
+      ...(pods.evicted.some((pod) => nameOf(pod) === work.service.ownPod)
+        ? ['this server itself may run on this node: its pod goes with the others, and the drain then ends half-way; call again to go on']
+        : []),
       ...(args.deleteEmptyDir ? ['data in emptyDir volumes is lost'] : []),
       ...Object.keys(blocked).map((budget) => `the budget ${budget} allows no eviction now: the drain waits for it, at most for wait`),
     ],

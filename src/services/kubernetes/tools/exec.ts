@@ -15,8 +15,10 @@ import type { Step } from '../changes/steps.ts';
 import type { Work } from '../changes/update.ts';
 import { learnSecrets } from '../learn-secrets.ts';
 
-/** Kept of each stream. */
-const MAX_BYTES = 256 * 1024;
+/** Shown of each stream. */
+const MAX_CHARS = 256 * 1024;
+/** Read beyond that, so that a secret at the cut is whole when it is masked. */
+const MARGIN = 64 * 1024;
 const MAX_TIMEOUT_MS = 300_000;
 
 const input = z.object({
@@ -68,10 +70,13 @@ const checkRight = async ({ client, ctx }: Work, scope: string, name: string): P
     : { name: 'permission', result: 'fail', detail: `${missing.join(' and ')} pods/exec is not allowed in ${scope}` };
 };
 
-const toOutput = (name: string, { text, size, isCut }: Output): Record<string, unknown> => ({
-  [name]: text,
-  ...(isCut ? { [`${name}Cut`]: `the first ${Buffer.byteLength(text)} of ${size} bytes` } : {}),
-});
+/** Masked, then cut. */
+const toOutput = (name: string, { text, size }: Output, maskLines: Work['service']['maskLines']): Record<string, unknown> => {
+  const masked = maskLines(text.split('\n')).join('\n');
+  const isCut = masked.length > MAX_CHARS || size > MAX_CHARS + MARGIN;
+  const shown = masked.slice(0, MAX_CHARS);
+  return { [name]: shown, ...(isCut ? { [`${name}Cut`]: `the first ${Buffer.byteLength(shown)} of ${size} bytes` } : {}) };
+};
 
 const toStep = (work: Work, pod: KubeObject, container: string, { command, ...args }: Args): Step => {
   const { client, cluster, service } = work;
@@ -91,17 +96,16 @@ const toStep = (work: Work, pod: KubeObject, container: string, { command, ...ar
       const startedAt = ctx.now();
       try {
         const signal = AbortSignal.any([ctx.signal, limit]);
-        const result = await client.exec({ name, namespace: scope, container, command, maxBytes: MAX_BYTES, signal });
+        const result = await client.exec({ name, namespace: scope, container, command, maxBytes: MAX_CHARS + MARGIN, signal });
         exitCode = result.exitCode;
-        const lines = (text: string) => service.maskLines(text.split('\n')).join('\n');
         return {
           targets: [{ ref, operation: 'execute' }],
           untrusted: true,
           shown: {
             container,
             exitCode,
-            ...toOutput('stdout', { ...result.stdout, text: lines(result.stdout.text) }),
-            ...toOutput('stderr', { ...result.stderr, text: lines(result.stderr.text) }),
+            ...toOutput('stdout', result.stdout, service.maskLines),
+            ...toOutput('stderr', result.stderr, service.maskLines),
             tookMs: Math.max(0, ctx.now() - startedAt),
           },
         };

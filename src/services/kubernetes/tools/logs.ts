@@ -14,6 +14,7 @@ import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kuber
 import type { LogStream } from '../../../upstream/kubernetes/logs.ts';
 import { RESOURCES } from '../../../upstream/kubernetes/resources.ts';
 import { learnSecrets } from '../learn-secrets.ts';
+import { unlessGone } from '../log-gone.ts';
 import { createPatterns, type KeptLine, type Reading, readLines } from '../log-lines.ts';
 import { findLogSources, type LogSource, type LogSources } from '../log-source.ts';
 import { scanTable } from '../scan.ts';
@@ -61,6 +62,7 @@ interface Plan {
 
 interface Stream extends Reading {
   readonly source: LogSource;
+  readonly note?: string;
   readonly error?: string;
 }
 
@@ -85,6 +87,28 @@ const openStream = (
     signal: plan.ctx.signal,
   });
 
+/** The log of the last run goes with its container: then that of the current one is read, and it is said. */
+const openLog = async (
+  client: KubernetesClient,
+  source: LogSource,
+  scope: string,
+  plan: Plan,
+  limitBytes: number,
+): Promise<{ stream: LogStream; source: LogSource; note?: string }> => {
+  const open = async (one: LogSource) => unlessGone(await openStream(client, one, scope, plan, limitBytes));
+  const stream = await open(source);
+  if (stream !== undefined) return { stream, source };
+  const place = `${source.pod}/${source.container}`;
+  const current = { ...source, previous: false };
+  const instead = source.previous ? await open(current) : undefined;
+  if (instead !== undefined)
+    return { stream: instead, source: current, note: `${place}: its node no longer has the log of the last run; this is the current one.` };
+  const none: LogStream = { lines: NO_LINES, bytesRead: 0, isCut: false };
+  return { stream: none, source, note: `${place}: its node no longer has this log.` };
+};
+
+const NO_LINES: LogStream['lines'] = (async function* () {})();
+
 const readSources = async (
   client: KubernetesClient,
   sources: readonly LogSource[],
@@ -97,9 +121,9 @@ const readSources = async (
   let next = 0;
   const readOne = async (source: LogSource): Promise<Stream> => {
     try {
-      const stream = await openStream(client, source, scope, plan, share);
+      const { stream, ...opened } = await openLog(client, source, scope, plan, share);
       return {
-        source,
+        ...opened,
         ...(await readLines(stream, {
           ...plan,
           context: plan.args.context,
@@ -190,6 +214,7 @@ const answer = (
   const isCut = streams.some((stream) => stream.isCut);
   const warnings = [
     ...found.notes,
+    ...streams.flatMap(({ note }) => note ?? []),
     ...(isCut ? [`Reading stopped after ${READ_CEILING / 1024 / 1024} MB: narrow with since, container or one pod.`] : []),
   ];
   const list =

@@ -3,9 +3,11 @@
 import { z } from 'zod';
 import { AppError } from '../../../kit/errors.ts';
 import { namespace } from '../../../kit/params.ts';
+import type { ApiResource, Subresource } from '../../../upstream/kubernetes/discovery.ts';
 import { isObject } from '../../../upstream/kubernetes/objects.ts';
 import { resourceName } from '../../../upstream/kubernetes/resources.ts';
 import { changeObjects } from '../changes/define.ts';
+import { learnPatch } from '../changes/learn.ts';
 import { planPatch } from '../changes/patching.ts';
 import { toPlan } from '../changes/plan-one.ts';
 
@@ -23,6 +25,8 @@ const input = z.object({
     .default('merge')
     .describe('merge (RFC 7386), json (RFC 6902), or strategic (built-in kinds only).'),
 });
+
+const toCount = (fields: number): string => (fields === 0 ? '' : `: ${fields} field${fields === 1 ? '' : 's'}`);
 
 type PatchType = z.infer<typeof input>['patchType'];
 
@@ -53,6 +57,20 @@ const readPatch = (given: unknown, patchType: PatchType): unknown => {
   throw refuse('A patch is an object.', '{"spec": {"replicas": 3}}');
 };
 
+/**
+ * Parts of objects are patched where discovery says so. What only connects (proxy, exec) would carry the request on to a pod or a kubelet, which knows
+ * nothing of dry runs.
+ */
+const isPatchable = ({ kind, verbs }: Subresource): boolean => verbs.includes('patch') && !kind.endsWith('Options');
+
+const refuseUnpatchable = (resource: ApiResource, wanted: string): void => {
+  const names = resource.subresources.filter(isPatchable).map(({ name }) => name);
+  if (names.includes(wanted)) return;
+  throw new AppError('INVALID_ARGUMENT', `${resourceName(resource)}/${wanted} cannot be patched.`, {
+    details: { argument: 'kind', choices: names.map((name) => `${resourceName(resource)}/${name}`) },
+  });
+};
+
 export default [
   changeObjects({
     name: 'kubernetes_patch_resource',
@@ -66,13 +84,15 @@ export default [
       const { name, patchType } = args;
       const patch = readPatch(args.patch, patchType);
       const { resource, subresource } = await client.resolveKind(args.kind, ctx);
+      if (subresource !== undefined) refuseUnpatchable(resource, subresource);
       const scope = resource.namespaced ? (args.namespace ?? client.defaultNamespace) : undefined;
       const before = await client.get(resource, { name, namespace: scope, subresource, signal: ctx.signal });
+      learnPatch(patch, { ...before, kind: resource.kind }, work.service);
       const planned = await planPatch(work, { resource, subresource, namespace: scope, name, before }, { patchType, patch });
       const title = `${planned.step.title}${subresource === undefined ? '' : ` (${subresource})`}`;
       return toPlan(work, {
         planned,
-        summary: `Patch ${title}: ${planned.diff.length} field${planned.diff.length === 1 ? '' : 's'}`,
+        summary: `Patch ${title}${toCount(planned.diff.length)}`,
         done: `${title} patched`,
         verify: resourceName(resource) === 'deployments.apps' ? 'its rollout is complete' : 'the fields are as planned',
         how: 'put the fields back',
