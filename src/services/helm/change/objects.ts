@@ -84,7 +84,7 @@ export const permitLookups = (client: KubernetesClient, service: Kubernetes): vo
       {
         details: {
           ...(cause?.details ?? { by: 'policy', allowedNamespaces: client.allowedNamespaces }),
-          instead: 'kubernetes.identity: impersonate',
+          setting: 'kubernetes.identity',
         },
         cause,
       },
