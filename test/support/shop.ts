@@ -37,7 +37,14 @@ export interface Shop {
 }
 
 /** Starts an embedded cluster and the application that uses it. */
-export const openShop = async ({ user = 'admin', flags = {}, now, env, tls = false, ...embeddedOptions }: ShopOptions = {}): Promise<Shop> => {
+export const openShop = async ({
+  user = 'admin',
+  flags = {},
+  now,
+  env,
+  tls = false,
+  ...embeddedOptions
+}: ShopOptions = {}): Promise<Shop> => {
   const embedded = createEmbeddedKubernetes(embeddedOptions);
   await embedded.listen({ tls });
   const folder = await mkdtemp(join(tmpdir(), 'shop-'));

@@ -65,8 +65,13 @@ const toChangeFacts = (call: Call, facts: Readonly<Record<string, unknown>>, { f
   return { objects: Array.isArray(targets) ? toPlanned(targets) : undefined, planHash: toPlanHash(facts['plan']) };
 };
 
-const toPlanned = (targets: readonly ChangeTarget[]): AuditObject[] =>
+/** A budget may have cut the list: its last item is a word then. */
+const isTarget = (target: unknown): target is ChangeTarget =>
+  typeof target === 'object' && target !== null && 'ref' in target && typeof target.ref === 'string';
+
+const toPlanned = (targets: readonly unknown[]): AuditObject[] =>
   targets
+    .filter(isTarget)
     .slice(0, MAX_OBJECTS)
     .map(({ ref, operation, version }) => ({ ref, operation, ...(version === undefined ? {} : { before: version }) }));
 
