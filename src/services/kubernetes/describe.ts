@@ -7,6 +7,7 @@ import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
 import { ageSince } from '../../upstream/kubernetes/duration.ts';
 import type { KubeEvent } from '../../upstream/kubernetes/events.ts';
 import type { Kubernetes } from '../../upstream/kubernetes/kubernetes.ts';
+import { selects } from '../../upstream/kubernetes/label-selector.ts';
 import {
   type Fields,
   fieldsAt,
@@ -18,6 +19,7 @@ import {
   nameOf,
   numberAt,
   ownersOf,
+  podLabelsOf,
   textAt,
 } from '../../upstream/kubernetes/objects.ts';
 import { formatBytes, formatCores, parseQuantity } from '../../upstream/kubernetes/quantity.ts';
@@ -136,19 +138,11 @@ const readPods: Part = {
   },
 };
 
-const matchesLabels = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean => {
-  const entries = Object.entries(selector);
-  return entries.length > 0 && entries.every(([key, value]) => labels[key] === value);
-};
-
-const podLabelsOf = (object: KubeObject): Readonly<Record<string, string>> =>
-  kindOf(object) === 'Pod' ? mapAt(object, 'metadata', 'labels') : mapAt(object, 'spec', 'template', 'metadata', 'labels');
-
 const readServices: Part = {
   key: 'services',
   read: async ({ client, object, ctx }) => {
     const { items } = await client.listAll(RESOURCES.services, { namespace: metadataOf(object).namespace, signal: ctx.signal });
-    return items.filter((item) => matchesLabels(mapAt(item, 'spec', 'selector'), podLabelsOf(object))).map(nameOf);
+    return items.filter((item) => selects(mapAt(item, 'spec', 'selector'), podLabelsOf(object))).map(nameOf);
   },
 };
 
@@ -177,7 +171,7 @@ const readBudgets: Part = {
   read: async ({ client, object, ctx }) => {
     const { items } = await client.listAll(RESOURCES.poddisruptionbudgets, { namespace: metadataOf(object).namespace, signal: ctx.signal });
     return items
-      .filter((item) => matchesLabels(mapAt(item, 'spec', 'selector', 'matchLabels'), podLabelsOf(object)))
+      .filter((item) => selects(mapAt(item, 'spec', 'selector', 'matchLabels'), podLabelsOf(object)))
       .map((item) => `${nameOf(item)}: ${numberAt(item, 'status', 'disruptionsAllowed') ?? 0} disruptions allowed`);
   },
 };

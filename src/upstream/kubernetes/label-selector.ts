@@ -27,6 +27,12 @@ export const matchesSelector = (selector: unknown, labels: Labels): boolean =>
   Object.entries(mapAt(selector, 'matchLabels')).every(([key, value]) => labels[key] === value) &&
   listAt(selector, 'matchExpressions').every((expression) => holds(expression, labels));
 
+/** The plain map of a Service: an empty one chooses nothing. */
+export const selects = (selector: Labels, labels: Labels): boolean => {
+  const entries = Object.entries(selector);
+  return entries.length > 0 && entries.every(([key, value]) => labels[key] === value);
+};
+
 const expressionWords = (expression: unknown): string => {
   const key = textAt(expression, 'key') ?? '';
   const values = textsAt(expression, 'values').join(', ');

@@ -83,6 +83,10 @@ export const ownersOf = (object: KubeObject): readonly OwnerReference[] =>
     controller: booleanAt(owner, 'controller'),
   }));
 /** The one owner that manages the object. */
+/** Labels of a pod, or of the pods that a workload's template makes. */
+export const podLabelsOf = (object: KubeObject): Readonly<Record<string, string>> =>
+  kindOf(object) === 'Pod' ? mapAt(object, 'metadata', 'labels') : mapAt(object, 'spec', 'template', 'metadata', 'labels');
+
 export const controllerOf = (object: KubeObject): OwnerReference | undefined => ownersOf(object).find(({ controller }) => controller);
 
 export interface Condition {

@@ -1,5 +1,6 @@
 // Watching: the present state, then every change, over broken connections and forgotten versions.
 import { AppError, toAppError } from '../../kit/errors.ts';
+import { pause } from '../../kit/pause.ts';
 import { readLines } from '../http.ts';
 import { parseStatus } from '../kube.ts';
 import { type Api, apiLabel, type CallOptions } from './api.ts';
@@ -142,17 +143,3 @@ const parseLine = (line: string): unknown => {
     });
   }
 };
-
-const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', stop, { once: true });
-  });

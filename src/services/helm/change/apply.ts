@@ -4,6 +4,7 @@ import type { Applied, ChangeTarget, Plan, Verification } from '../../../kit/cha
 import type { CallContext } from '../../../kit/context.ts';
 import { formatDuration } from '../../../kit/duration.ts';
 import { toAppError } from '../../../kit/errors.ts';
+import { pause } from '../../../kit/pause.ts';
 import type { NextCall } from '../../../kit/result.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import type { HelmRun, Workspace } from '../binary/binary.ts';
@@ -137,20 +138,6 @@ export const applyState = async (plan: Plan<HelmState>, helm: Helm, ctx: CallCon
     untrusted: true,
   };
 };
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', stop, { once: true });
-  });
 
 /** Looks until the judgement is final or the time is over. */
 const watch = async (

@@ -1,8 +1,19 @@
 // What a change of a workload touches beside its own fields: pods, autoscalers, budgets, Services, and who would take it back.
 
 import { toAppError } from '../../../kit/errors.ts';
-import { matchesSelector } from '../../../upstream/kubernetes/label-selector.ts';
-import { fieldsAt, type KubeObject, kindOf, mapAt, metadataOf, nameOf, numberAt, textAt } from '../../../upstream/kubernetes/objects.ts';
+import { matchesSelector, selects } from '../../../upstream/kubernetes/label-selector.ts';
+import {
+  controllerOf,
+  fieldsAt,
+  type KubeObject,
+  kindOf,
+  mapAt,
+  metadataOf,
+  nameOf,
+  numberAt,
+  podLabelsOf,
+  textAt,
+} from '../../../upstream/kubernetes/objects.ts';
 import { RESOURCES, type ResourceRef } from '../../../upstream/kubernetes/resources.ts';
 import type { Difference } from './difference.ts';
 import type { Work } from './update.ts';
@@ -23,8 +34,8 @@ const KEEPERS: readonly (readonly [string, (value: string) => string])[] = [
 
 /** Who would take the change back, or lose it with the next of its own. */
 export const keeperOf = (object: KubeObject): string | undefined => {
-  const { labels, annotations, owners } = metadataOf(object);
-  const owner = owners.find(({ controller }) => controller);
+  const { labels, annotations } = metadataOf(object);
+  const owner = controllerOf(object);
   if (owner !== undefined) return `${owner.kind} ${owner.name}, its owner`;
   for (const [key, words] of KEEPERS) {
     const value = annotations[key] ?? labels[key];
@@ -45,9 +56,6 @@ const readAll = async ({ client, ctx }: Work, resource: ResourceRef, namespace: 
   }
 };
 
-export const podLabelsOf = (object: KubeObject): Readonly<Record<string, string>> =>
-  kindOf(object) === 'Pod' ? mapAt(object, 'metadata', 'labels') : mapAt(object, 'spec', 'template', 'metadata', 'labels');
-
 export const scalersOf = async (work: Work, object: KubeObject, warnings: string[]): Promise<string[]> =>
   (await readAll(work, RESOURCES.horizontalpodautoscalers, metadataOf(object).namespace, warnings))
     .filter(
@@ -66,10 +74,7 @@ export const servicesOf = async (work: Work, object: KubeObject, warnings: strin
   const labels = podLabelsOf(object);
   if (Object.keys(labels).length === 0) return [];
   return (await readAll(work, RESOURCES.services, metadataOf(object).namespace, warnings))
-    .filter((item) => {
-      const selector = Object.entries(mapAt(item, 'spec', 'selector'));
-      return selector.length > 0 && selector.every(([key, value]) => labels[key] === value);
-    })
+    .filter((item) => selects(mapAt(item, 'spec', 'selector'), labels))
     .map(nameOf);
 };
 

@@ -2,6 +2,7 @@
 
 import { formatDuration } from '../../../kit/duration.ts';
 import { nearestNames } from '../../../kit/nearest.ts';
+import { selects } from '../../../upstream/kubernetes/label-selector.ts';
 import {
   type Fields,
   fieldsAt,
@@ -19,7 +20,7 @@ import { podPeer } from '../network/peer.ts';
 import { placeIn } from './place.ts';
 import { activePods, lookAt } from './pods.ts';
 import { type Check, countOf, groupBy, type Problem, refKey, refText, someOf, toRef } from './problem.ts';
-import { isDeleted, labelsOf, type Snapshot, selects } from './snapshot.ts';
+import { isDeleted, labelsOf, type Snapshot } from './snapshot.ts';
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
 /** Clouds take minutes to make a load balancer. */

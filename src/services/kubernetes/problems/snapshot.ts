@@ -104,10 +104,4 @@ export const createSnapshot = ({ objects, events = [] }: SnapshotParts): Snapsho
 export const isDeleted = (object: KubeObject): boolean => metadataOf(object).deletedAt !== undefined;
 export const isFinished = (pod: KubeObject): boolean => ['Succeeded', 'Failed'].includes(textAt(pod, 'status', 'phase') ?? '');
 
-/** Does an equality selector choose these labels? An empty one chooses nothing, as in a Service. */
-export const selects = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean => {
-  const entries = Object.entries(selector);
-  return entries.length > 0 && entries.every(([key, value]) => labels[key] === value);
-};
-
 export const labelsOf = (object: KubeObject): Readonly<Record<string, string>> => mapAt(object, 'metadata', 'labels');
