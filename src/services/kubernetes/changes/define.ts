@@ -1,8 +1,8 @@
 // The tools that change objects differ in what they plan; applying, verifying and undoing are the same for all.
 
 import type { z } from 'zod';
-import { type ChangeArguments, change } from '../../../kit/change.ts';
-import type { CallContext, Effect } from '../../../kit/context.ts';
+import { type ChangeArguments, type ChangeDefinition, change } from '../../../kit/change.ts';
+import type { CallContext } from '../../../kit/context.ts';
 import { type Kubernetes, openCluster } from '../../../upstream/kubernetes/kubernetes.ts';
 import { applySteps, type StepsPlan, type StepsState, type Undo, verifySteps } from './steps.ts';
 import { planUndo } from './undo.ts';
@@ -10,16 +10,8 @@ import type { Work } from './update.ts';
 
 type Shape = z.core.$ZodLooseShape;
 
-export interface StepsDefinition<Input extends Shape> {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly effect: Exclude<Effect, 'read'>;
-  readonly input: z.ZodObject<Input>;
-  readonly idempotent?: boolean;
-  readonly needs?: string;
-  readonly openWorld?: boolean;
-  readonly bulky?: readonly (keyof Input & string)[];
+export interface StepsDefinition<Input extends Shape>
+  extends Omit<ChangeDefinition<Kubernetes, Input, StepsState, Undo>, 'destructive' | 'task' | 'plan' | 'apply' | 'verify' | 'undo'> {
   plan(args: ChangeArguments<Input>, work: Work, pin: unknown): Promise<StepsPlan>;
 }
 

@@ -17,6 +17,7 @@ import {
   shareOf,
   specField,
   statusField,
+  toStuckProblems,
   waitingMessage,
   waitingReason,
 } from './pods.ts';
@@ -216,21 +217,8 @@ const checkSandboxes: Check = (cluster, now) => {
       : [];
     return event === undefined || now - event.firstAt < SANDBOX_MS ? [] : [{ pod, event }];
   });
-  return [...groupBy(stuck, ({ pod }) => refKey(cluster.ownerOf(pod))).values()].flatMap((group): readonly Problem[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const ref = cluster.ownerOf(first.pod);
-    return [
-      {
-        severity: severityOf(cluster, ref),
-        ref,
-        reason: first.event.reason,
-        since: first.event.firstAt,
-        detail: `no container can be started in ${shareOf(cluster, ref, group.length)} on ${textAt(first.pod, 'spec', 'nodeName') ?? 'no node'}: ${first.event.message.slice(0, MAX_MESSAGE)}`,
-        at: placeIn(first.pod, 'status.containerStatuses[0].state.waiting.reason'),
-        involves: group.map(({ pod }) => podRef(pod)),
-        next: lookAt(podRef(first.pod), 'describe'),
-      },
-    ];
-  });
+  return toStuckProblems(cluster, stuck, ({ pod, event }, share) => ({
+    detail: `no container can be started in ${share} on ${textAt(pod, 'spec', 'nodeName') ?? 'no node'}: ${event.message.slice(0, MAX_MESSAGE)}`,
+    field: 'status.containerStatuses[0].state.waiting.reason',
+  }));
 };

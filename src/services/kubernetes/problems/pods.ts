@@ -1,6 +1,7 @@
 // What the checks of pods share: containers with their states, and how much of a workload still works.
 
 import { humanDuration } from '../../../upstream/kubernetes/duration.ts';
+import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
 import {
   conditionOf,
   type Fields,
@@ -13,7 +14,8 @@ import {
   textAt,
   timeAt,
 } from '../../../upstream/kubernetes/objects.ts';
-import type { Problem, Ref, Severity } from './problem.ts';
+import { placeIn } from './place.ts';
+import { groupBy, type Problem, type Ref, refKey, type Severity } from './problem.ts';
 import { isDeleted, isFinished, type Snapshot } from './snapshot.ts';
 
 /** A container of one pod: as wanted and as it is. */
@@ -105,3 +107,34 @@ export const lookAt = (ref: Ref, view: 'describe' | 'rollout'): Problem['next'] 
   tool: 'kubernetes_get_resource',
   arguments: { kind: ref.kind, name: ref.name, ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }), view },
 });
+
+/** A pod of which only an event says why it does not begin. */
+interface Stuck {
+  readonly pod: KubeObject;
+  readonly event: KubeEvent;
+}
+
+/** One problem for each owner, told by its first pod. */
+export const toStuckProblems = (
+  cluster: Snapshot,
+  stuck: readonly Stuck[],
+  tell: (first: Stuck, share: string) => { readonly detail: string; readonly field: string },
+): readonly Problem[] =>
+  [...groupBy(stuck, ({ pod }) => refKey(cluster.ownerOf(pod))).values()].flatMap((group): readonly Problem[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const ref = cluster.ownerOf(first.pod);
+    const { detail, field } = tell(first, shareOf(cluster, ref, group.length));
+    return [
+      {
+        severity: severityOf(cluster, ref),
+        ref,
+        reason: first.event.reason,
+        since: first.event.firstAt,
+        detail,
+        at: placeIn(first.pod, field),
+        involves: group.map(({ pod }) => podRef(pod)),
+        next: lookAt(podRef(first.pod), 'describe'),
+      },
+    ];
+  });

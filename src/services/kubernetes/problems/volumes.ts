@@ -2,8 +2,8 @@
 
 import { type KubeObject, listAt, mapAt, metadataOf, nameOf, textAt, valueAt } from '../../../upstream/kubernetes/objects.ts';
 import { placeIn } from './place.ts';
-import { activePods, agoText, containersOf, lookAt, podRef, severityOf, shareOf, waitingReason } from './pods.ts';
-import { type Check, groupBy, type Problem, refKey, toRef } from './problem.ts';
+import { activePods, agoText, containersOf, lookAt, podRef, toStuckProblems, waitingReason } from './pods.ts';
+import { type Check, type Problem, toRef } from './problem.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Provisioning takes its time. */
@@ -92,23 +92,10 @@ const judgePods = (cluster: Snapshot, now: number): readonly Problem[] => {
       : [];
     return event === undefined ? [] : [{ pod, event }];
   });
-  return [...groupBy(stuck, ({ pod }) => refKey(cluster.ownerOf(pod))).values()].flatMap((group): readonly Problem[] => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const ref = cluster.ownerOf(first.pod);
-    return [
-      {
-        severity: severityOf(cluster, ref),
-        ref,
-        reason: first.event.reason,
-        since: first.event.firstAt,
-        detail: `volumes of ${shareOf(cluster, ref, group.length)} cannot be mounted (last${agoText(first.event.at, now)}): ${first.event.message}`,
-        at: placeIn(first.pod, 'status.containerStatuses[*].state.waiting.reason'),
-        involves: group.map(({ pod }) => podRef(pod)),
-        next: lookAt(podRef(first.pod), 'describe'),
-      },
-    ];
-  });
+  return toStuckProblems(cluster, stuck, ({ event }, share) => ({
+    detail: `volumes of ${share} cannot be mounted (last${agoText(event.at, now)}): ${event.message}`,
+    field: 'status.containerStatuses[*].state.waiting.reason',
+  }));
 };
 
 export const checkVolumes: Check = (cluster, now) => [
