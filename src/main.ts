@@ -4,6 +4,7 @@
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { boundHeap } from './commands/heap.ts';
 import { AppError, toAppError } from './kit/errors.ts';
 
 // Compiled code is kept for the next start, in a folder that only this user writes; without one, Node compiles as ever.
@@ -40,6 +41,7 @@ const interpretSchemas = async (): Promise<void> => {
 const main = async (): Promise<number> => {
   const { name, rest } = toCommand(process.argv.slice(2));
   if (!asksForHttp(name, rest)) await interpretSchemas();
+  else if (name === 'serve') boundHeap();
   // Whoever reads the output may have seen enough (`| head`). A server must not end for that.
   if (name !== 'serve') process.stdout.on('error', () => process.exit(0));
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

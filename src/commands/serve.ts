@@ -2,6 +2,7 @@
 
 import { type App, createApp, type Settings } from '../app.ts';
 import { NAME, VERSION } from '../version.ts';
+import { boundHeap } from './heap.ts';
 import { isHttp } from './mode.ts';
 import { HELP_OPTION, parseFlags, SETTING_OPTIONS, toSettings } from './options.ts';
 import { untilSignal } from './signals.ts';
@@ -51,6 +52,8 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   if (flags.values['list'] !== undefined) return (await import('./list.ts')).list(flags);
   if (flags.values['validate-config'] === true) return (await import('./config-validate.ts')).validate(flags);
   const settings = await toSettings(flags);
+  // When the configuration file alone says so, that is known only now.
+  if (isHttp(settings)) boundHeap();
   const app = await createApp(settings);
   // One stray failure must not end a server that others are using.
   process.on('unhandledRejection', (reason) => app.logger.error({ fault: reason }, 'internal fault'));

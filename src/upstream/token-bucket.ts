@@ -1,6 +1,6 @@
 // The limit on requests per second towards one backend: a token bucket. Callers who wait are served in turn, each in the order it came.
-import { getAmbient } from '../kit/ambient.ts';
 import type { Clock } from './ports.ts';
+import { createTurns } from './turns.ts';
 
 export interface TokenBucket {
   /** Resolves when this caller's turn has come; rejects with the signal's reason. */
@@ -10,9 +10,6 @@ export interface TokenBucket {
 }
 
 export const createTokenBucket = ({ qps, burst, now }: { qps: number; burst: number; now: Clock }): TokenBucket => {
-  /** By caller; the one whose turn it is stands first. */
-  const queues = new Map<string, Set<() => void>>();
-  let waiting = 0;
   let tokens = burst;
   let filledAt = now();
   let timer: NodeJS.Timeout | undefined;
@@ -26,62 +23,33 @@ export const createTokenBucket = ({ qps, burst, now }: { qps: number; burst: num
   const serve = () => {
     timer = undefined;
     refill();
-    while (waiting > 0 && tokens >= 1) {
-      tokens -= 1;
-      callNext();
-    }
+    while (tokens >= 1 && turns.callNext()) tokens -= 1;
     schedule();
   };
-  const remove = (caller: string, go: () => void) => {
-    const queue = queues.get(caller);
-    if (queue?.delete(go) !== true) return;
-    waiting -= 1;
-    if (queue.size === 0) queues.delete(caller);
-  };
-  const callNext = () => {
-    for (const [caller, queue] of queues) {
-      for (const go of queue) {
-        remove(caller, go);
-        // To the end of the row: a caller with many requests does not hold up one with few.
-        if (queues.delete(caller)) queues.set(caller, queue);
-        return go();
-      }
-    }
-  };
   const schedule = () => {
-    if (timer === undefined && waiting > 0) timer = setTimeout(serve, Math.max(1, Math.ceil(((1 - tokens) * 1000) / qps)));
+    if (timer === undefined && turns.waiting > 0) timer = setTimeout(serve, Math.max(1, Math.ceil(((1 - tokens) * 1000) / qps)));
   };
-  const wait = (signal: AbortSignal) =>
-    new Promise<void>((resolve, reject) => {
-      const { principal: caller = '' } = getAmbient();
-      const go = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = () => {
-        remove(caller, go);
-        if (waiting === 0) {
-          clearTimeout(timer);
-          timer = undefined;
-        }
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      const queue = queues.get(caller) ?? new Set();
-      queues.set(caller, queue.add(go));
-      waiting += 1;
-      schedule();
-    });
+  const turns = createTurns({
+    onLeave: () => {
+      if (turns.waiting > 0) return;
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  });
 
   return {
     get waiting() {
-      return waiting;
+      return turns.waiting;
     },
     take: async (signal) => {
       signal.throwIfAborted();
       refill();
       // Whoever comes later waits behind those who wait already, even when a token has just come in.
-      if (waiting > 0 || tokens < 1) return wait(signal);
+      if (turns.waiting > 0 || tokens < 1) {
+        const turn = turns.wait(signal);
+        schedule();
+        return turn;
+      }
       tokens -= 1;
     },
   };

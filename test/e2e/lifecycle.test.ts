@@ -1,6 +1,6 @@
 // Ctrl-C and SIGTERM: running calls finish or are cancelled within the grace time, exit code 0, nothing is left behind.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, openCluster, PROGRAM, type Running, startProgram } from '../support/program.ts';
@@ -44,6 +44,23 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     expect(ended).toEqual({ code: 0, signal: null });
     expect(await answer).toBeDefined();
     expect(server.stderr()).toContain('status=cancelled');
+  });
+});
+
+describe('the heap of a server over HTTP', () => {
+  const wordsOf = ({ pid }: ChildProcess): string => execFileSync('ps', ['-o', 'args=', '-ww', '-p', String(pid)], { encoding: 'utf8' });
+
+  it('is bounded in the same process, with everything that was set for it', async () => {
+    const server = await startProgram(['--kubeconfig', cluster.kubeconfig]);
+    expect(wordsOf(server.child)).toContain('--max-semi-space-size=16 --heap-growing-percent=100');
+    expect(wordsOf(server.child)).toContain(cluster.kubeconfig);
+    expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  it('is left alone where somebody has chosen', async () => {
+    const server = await startProgram(['--kubeconfig', cluster.kubeconfig], { NODE_OPTIONS: '--max-old-space-size=400' });
+    expect(wordsOf(server.child)).not.toContain('--max-semi-space-size');
+    expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 });
 

@@ -78,15 +78,14 @@ const toItem = ([image, use]: [string, Use], isPods: boolean): Record<string, un
 export const answerImages = async (call: ListCall): Promise<Answer> => {
   const images = new Map<string, Use>();
   let objects = 0;
-  let isComplete = true;
-  for await (const page of call.client.listPages(call.resource, { ...toQuery(call), pageSize: PAGE, maxItems: MAX_SCAN })) {
-    isComplete = page.continue === undefined;
-    for (const object of page.items) {
+  const end = await call.client.eachPage(call.resource, { ...toQuery(call), pageSize: PAGE, maxItems: MAX_SCAN }, ({ items }) => {
+    for (const object of items) {
       if (call.matches !== undefined && !call.matches(textAt(object, 'metadata', 'name') ?? '')) continue;
       objects += 1;
       addObject(images, object);
     }
-  }
+  });
+  const isComplete = end.continue === undefined;
   if (objects > 0 && images.size === 0) {
     throw new AppError('INVALID_ARGUMENT', `${call.resource.kind} has no containers: list images of pods or workloads.`, {
       details: { argument: 'kind', choices: ['pods', 'deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs'] },

@@ -2,7 +2,6 @@
 
 import { parsePath, select } from '../../kit/paths.ts';
 import type { Answer } from '../../kit/result.ts';
-import type { ListPage } from '../../upstream/kubernetes/lists.ts';
 import { type KubeObject, textAt } from '../../upstream/kubernetes/objects.ts';
 import { toReadable, toSafe } from '../../upstream/kubernetes/present.ts';
 import { resourceName } from '../../upstream/kubernetes/resources.ts';
@@ -24,12 +23,10 @@ interface Reduced<Value> {
 
 const reduceObjects = async <Value>(call: ListCall, reduce: (object: KubeObject) => Value): Promise<Reduced<Value>> => {
   const values: Value[] = [];
-  let last: ListPage | undefined;
-  for await (const page of call.client.listPages(call.resource, { ...toQuery(call), pageSize: PAGE, maxItems: MAX_SCAN })) {
-    last = page;
-    for (const object of page.items) if (call.matches === undefined || call.matches(nameOf(object))) values.push(reduce(object));
-  }
-  return { values, isComplete: last?.continue === undefined };
+  const end = await call.client.eachPage(call.resource, { ...toQuery(call), pageSize: PAGE, maxItems: MAX_SCAN }, ({ items }) => {
+    for (const object of items) if (call.matches === undefined || call.matches(nameOf(object))) values.push(reduce(object));
+  });
+  return { values, isComplete: end.continue === undefined };
 };
 
 /** Values of a path by `namespace/name`, for orders that no column gives. */

@@ -1,7 +1,6 @@
 // Reads all rows of a kind, light form first, up to a bound; filters, groups and sorts them here because the API cannot.
 
 import { toMilliseconds } from '../../kit/duration.ts';
-import type { Matcher } from '../../kit/match.ts';
 import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
 import type { ListOptions, TableColumn, TablePage, TableRow } from '../../upstream/kubernetes/lists.ts';
 import { textAt } from '../../upstream/kubernetes/objects.ts';
@@ -15,12 +14,13 @@ export interface Row {
 
 export interface Scan {
   readonly columns: readonly TableColumn[];
-  readonly rows: readonly Row[];
   /** False: stopped at the bound, there are more. */
   readonly isComplete: boolean;
-  readonly resourceVersion: string;
   readonly warnings: readonly string[];
 }
+
+/** Given the columns, once, says what becomes of each row: what it does not keep is forgotten with its page. */
+export type RowTaker = (columns: readonly TableColumn[]) => (row: Row) => void;
 
 export type ScanQuery = Pick<ListOptions, 'namespace' | 'labelSelector' | 'fieldSelector' | 'signal'>;
 
@@ -30,40 +30,53 @@ const FIRST_PAGE = 500;
 /** Up to this many namespaces, a light list of each is cheaper than the metadata of all objects. */
 const MAX_NAMESPACES = 50;
 const PARALLEL = 6;
-const PAGE = 5000;
+const PAGE = 2500;
 
-const toName = (columns: readonly TableColumn[], row: TableRow): string => {
-  const at = columns.findIndex(({ format }) => format === 'name');
-  return String(row.cells[Math.max(at, 0)] ?? textAt(row.object, 'metadata', 'name') ?? '');
-};
-
-const toRows = (pages: readonly TablePage[], namespace: string | undefined): Pick<Scan, 'columns' | 'rows'> => {
-  const columns = pages.find((page) => page.columns.length > 0)?.columns ?? [];
-  const rows = pages.flatMap((page) =>
-    page.rows.map((row) => ({
-      namespace: namespace ?? textAt(row.object, 'metadata', 'namespace'),
-      name: toName(columns, row),
-      cells: row.cells,
-    })),
+const nameColumn = (columns: readonly TableColumn[]): number =>
+  Math.max(
+    columns.findIndex(({ format }) => format === 'name'),
+    0,
   );
-  return { columns, rows };
+
+const toName = ({ cells, object }: TableRow, column: number): string => String(cells[column] ?? textAt(object, 'metadata', 'name') ?? '');
+
+/** Hands on the rows of pages one after the other. Later pages of some servers have no columns: those of the first count. */
+const createReader = (start: RowTaker) => {
+  let columns: readonly TableColumn[] | undefined;
+  let column = 0;
+  let take: (row: Row) => void = () => {};
+  return {
+    get columns() {
+      return columns ?? [];
+    },
+    read(page: TablePage, namespace: string | undefined): void {
+      if (columns === undefined) {
+        columns = page.columns;
+        column = nameColumn(columns);
+        take = start(columns);
+      }
+      for (const row of page.rows)
+        take({
+          namespace: namespace ?? textAt(row.object, 'metadata', 'namespace'),
+          name: toName(row, column),
+          cells: row.cells,
+        });
+    },
+  };
 };
+
+type Reader = ReturnType<typeof createReader>;
 
 const readPages = async (
   client: KubernetesClient,
   resource: ResourceRef,
   query: ScanQuery,
-  includeObject: 'None' | 'Metadata',
+  { reader, includeObject }: { reader: Reader; includeObject: 'None' | 'Metadata' },
 ): Promise<Scan> => {
-  const pages: TablePage[] = [];
-  for await (const page of client.tablePages(resource, { ...query, includeObject, pageSize: PAGE, maxItems: MAX_SCAN })) pages.push(page);
-  const last = pages.at(-1);
-  return {
-    ...toRows(pages, query.namespace),
-    isComplete: last?.continue === undefined,
-    resourceVersion: pages[0]?.resourceVersion ?? '',
-    warnings: [...new Set(pages.flatMap(({ warnings }) => warnings))],
-  };
+  const end = await client.eachTablePage(resource, { ...query, includeObject, pageSize: PAGE, maxItems: MAX_SCAN }, (page) =>
+    reader.read(page, query.namespace),
+  );
+  return { columns: reader.columns, isComplete: end.continue === undefined, warnings: end.warnings };
 };
 
 /** Work on many items, a few at a time; results in the order of the items. */
@@ -87,36 +100,45 @@ export const inParallel = async <Item, Result>(
 const readNamespaces = async (client: KubernetesClient, { signal }: ScanQuery): Promise<readonly string[] | undefined> => {
   // Without the right to list namespaces the heavier form is the only one.
   const page = await client.listTable(RESOURCES.namespaces, { signal, limit: MAX_NAMESPACES + 1 }).catch(() => undefined);
-  return page === undefined || page.rows.length > MAX_NAMESPACES ? undefined : page.rows.map((row) => toName(page.columns, row));
+  if (page === undefined || page.rows.length > MAX_NAMESPACES) return undefined;
+  const column = nameColumn(page.columns);
+  return page.rows.map((row) => toName(row, column));
 };
 
 /** A row of a light list over all namespaces does not know its namespace; each way around that is cheapest for some size. */
-const scanAllNamespaces = async (client: KubernetesClient, resource: ResourceRef, query: ScanQuery): Promise<Scan> => {
+const scanAllNamespaces = async (client: KubernetesClient, resource: ResourceRef, query: ScanQuery, reader: Reader): Promise<Scan> => {
   const first = await client.listTable(resource, { ...query, includeObject: 'Metadata', limit: FIRST_PAGE });
+  const { columns, warnings } = first;
   if (first.continue === undefined) {
-    return { ...toRows([first], undefined), isComplete: true, resourceVersion: first.resourceVersion, warnings: first.warnings };
+    reader.read(first, undefined);
+    return { columns, warnings, isComplete: true };
   }
   const namespaces = await readNamespaces(client, query);
-  if (namespaces === undefined) return readPages(client, resource, query, 'Metadata');
-  const scans = await inParallel(namespaces, PARALLEL, (namespace) => readPages(client, resource, { ...query, namespace }, 'None'));
-  const rows = scans.flatMap((scan) => scan.rows);
-  return {
-    columns: scans.find(({ columns }) => columns.length > 0)?.columns ?? first.columns,
-    rows: rows.slice(0, MAX_SCAN),
-    isComplete: rows.length <= MAX_SCAN && scans.every(({ isComplete }) => isComplete),
-    resourceVersion: first.resourceVersion,
-    warnings: first.warnings,
-  };
+  if (namespaces === undefined) return readPages(client, resource, query, { reader, includeObject: 'Metadata' });
+  const scans = await inParallel(namespaces, PARALLEL, (namespace) =>
+    readPages(client, resource, { ...query, namespace }, { reader, includeObject: 'None' }),
+  );
+  return { columns, warnings, isComplete: scans.every(({ isComplete }) => isComplete) };
 };
 
-/** All rows in the server's order: by namespace, then by name. */
-export const scanTable = (client: KubernetesClient, resource: ResourceRef, query: ScanQuery): Promise<Scan> =>
-  resource.namespaced && query.namespace === undefined
-    ? scanAllNamespaces(client, resource, query)
-    : readPages(client, resource, query, 'None');
+/** All rows, handed on page by page: within a namespace in the server's order, by name. */
+export const scanRows = (client: KubernetesClient, resource: ResourceRef, query: ScanQuery, start: RowTaker): Promise<Scan> => {
+  const reader = createReader(start);
+  return resource.namespaced && query.namespace === undefined
+    ? scanAllNamespaces(client, resource, query, reader)
+    : readPages(client, resource, query, { reader, includeObject: 'None' });
+};
 
-export const filterByName = (rows: readonly Row[], matches: Matcher | undefined): readonly Row[] =>
-  matches === undefined ? rows : rows.filter(({ name }) => matches(name));
+/** All rows of a kind that is small, or of which the names alone are wanted. */
+export const scanTable = async (
+  client: KubernetesClient,
+  resource: ResourceRef,
+  query: ScanQuery,
+): Promise<Scan & { readonly rows: readonly Row[] }> => {
+  const rows: Row[] = [];
+  const scan = await scanRows(client, resource, query, () => (row) => void rows.push(row));
+  return { ...scan, rows };
+};
 
 /** Index of a column by its printed name; -1 when there is none. */
 export const findColumn = (columns: readonly TableColumn[], name: string): number => {
@@ -124,14 +146,28 @@ export const findColumn = (columns: readonly TableColumn[], name: string): numbe
   return columns.findIndex((column) => [column.name, column.name.replaceAll(' ', '-')].some((text) => text.toLowerCase() === wanted));
 };
 
-export const countBy = (values: Iterable<unknown>): Record<string, number> => {
+/** How often each value passed by. */
+export const createCounter = () => {
   const counts = new Map<string, number>();
-  for (const value of values) {
-    const key =
-      value === undefined || value === null || value === '' ? '<none>' : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
+  return {
+    add(value: unknown): void {
+      const key =
+        value === undefined || value === null || value === ''
+          ? '<none>'
+          : typeof value === 'object'
+            ? JSON.stringify(value)
+            : String(value);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    },
+    /** The most frequent first. */
+    toRecord: (): Record<string, number> => Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
+  };
+};
+
+export const countBy = (values: Iterable<unknown>): Record<string, number> => {
+  const counter = createCounter();
+  for (const value of values) counter.add(value);
+  return counter.toRecord();
 };
 
 /** Ages (`5d2h`), counts (`7 (12m ago)`), quantities and words, each compared as what it is. */

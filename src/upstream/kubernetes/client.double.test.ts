@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createUpstream } from '../http.ts';
 import { createToKubeError } from '../kube.ts';
+import { createSlots } from '../slots.ts';
 import { failureOf } from './client.suite.ts';
 import { createKubernetesClient, type KubernetesClient } from './client.ts';
 import { nameOf } from './objects.ts';
@@ -48,7 +49,7 @@ const connect = async (script: Script, { now = Date.now }: { now?: () => number 
     toError: createToKubeError({ service: 'kubernetes' }),
   });
   const target = { name: 'test', server: '', namespace: 'shop', cluster: 'c', user: 'u', source: '' };
-  const client = createKubernetesClient({ target, upstream, now });
+  const client = createKubernetesClient({ target, upstream, longReads: createSlots(4), now });
   running.push({ server, client });
   return { client, paths, unexpected };
 };

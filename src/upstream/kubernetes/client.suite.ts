@@ -117,8 +117,9 @@ export const defineClientSuite = ({ open }: SuiteBackend): void => {
   it('walks over all pages, and stops at its bound with the token of the next', async () => {
     const client = await open('admin');
     const sizes: number[] = [];
-    for await (const { items } of client.listPages(RESOURCES.configmaps, { ...suite, pageSize: 3 })) sizes.push(items.length);
+    const whole = await client.eachPage(RESOURCES.configmaps, { ...suite, pageSize: 3 }, ({ items }) => void sizes.push(items.length));
     expect(sizes).toEqual([3, 3, 1]);
+    expect(whole.continue).toBeUndefined();
     const { items, ...end } = await client.listAll(RESOURCES.configmaps, { ...suite, pageSize: 2, maxItems: 5 });
     expect(items.map(nameOf)).toEqual(['suite-1', 'suite-2', 'suite-3', 'suite-4', 'suite-5']);
     expect(end.continue).toBeDefined();
@@ -138,7 +139,7 @@ export const defineClientSuite = ({ open }: SuiteBackend): void => {
     expect(items.map(nameOf)).toHaveLength(7);
     expect(items.every((item) => item['data'] === undefined && kindOf(item) === 'ConfigMap')).toBe(true);
     const sizes: number[] = [];
-    for await (const { rows } of client.tablePages(RESOURCES.configmaps, { ...suite, pageSize: 4 })) sizes.push(rows.length);
+    await client.eachTablePage(RESOURCES.configmaps, { ...suite, pageSize: 4 }, ({ rows }) => void sizes.push(rows.length));
     expect(sizes).toEqual([4, 3]);
   });
 

@@ -1,6 +1,7 @@
 // The one place that knows the API's paths: everything a tool may ask of one cluster under one identity.
 import type { Clock, Upstream } from '../http.ts';
 import type { KubeTarget } from '../kube.ts';
+import type { Slots } from '../slots.ts';
 import { type Access, createAccess } from './access.ts';
 import { createApi } from './api.ts';
 import { createDiscovery, type DiscoveryMethods } from './discovery.ts';
@@ -32,15 +33,17 @@ export interface ClientOptions {
   readonly target: KubeTarget;
   readonly upstream: Upstream;
   readonly namespaces?: readonly string[];
+  /** Shared by all clients of one cluster. */
+  readonly longReads: Slots;
   readonly now: Clock;
 }
 
-export const createKubernetesClient = ({ target, upstream, namespaces = [], now }: ClientOptions): KubernetesClient => {
+export const createKubernetesClient = ({ target, upstream, namespaces = [], longReads, now }: ClientOptions): KubernetesClient => {
   // Where only some namespaces may be reached, the first of them is a better default than one that may not.
   const wanted = target.namespace ?? 'default';
   const defaultNamespace = namespaces.length === 0 || namespaces.includes(wanted) ? wanted : (namespaces[0] ?? wanted);
   const api = createApi({ upstream, cluster: target.name, defaultNamespace, allowedNamespaces: namespaces });
-  const lists = createLists(api);
+  const lists = createLists(api, longReads);
   return {
     target,
     defaultNamespace,
@@ -51,9 +54,9 @@ export const createKubernetesClient = ({ target, upstream, namespaces = [], now 
     ...createWatches(api, lists),
     ...createLogs(api),
     ...createNodes(api),
-    ...createEvents(api),
+    ...createEvents(lists),
     ...createAccess(api),
-    ...createMetrics(api),
+    ...createMetrics(lists),
     ...createWrites(api),
     ...createExec(api),
     close: () => upstream.close(),

@@ -1,7 +1,6 @@
 // Events, alike from both of their APIs: events.k8s.io/v1, and core where that is not served or a selector is only known there.
 import { AppError } from '../../kit/errors.ts';
-import type { Api } from './api.ts';
-import { createLists, type ListOptions, type PageInfo } from './lists.ts';
+import type { ListOptions, Lists, PageInfo } from './lists.ts';
 import { type Fields, type KubeObject, numberAt, textAt, timeAt } from './objects.ts';
 import { RESOURCES, type ResourceRef } from './resources.ts';
 
@@ -52,8 +51,7 @@ export interface Events {
 
 const CORE_EVENTS: ResourceRef = { ...RESOURCES.events, group: '' };
 
-export const createEvents = (api: Api): Events => {
-  const { list } = createLists(api);
+export const createEvents = ({ list }: Lists): Events => {
   let resource: ResourceRef = RESOURCES.events;
   const fetch = async (options: EventOptions) => list(resource, { ...options, fieldSelector: toSelector(options, resource) });
   return {

@@ -78,6 +78,9 @@ export const openCluster = async (
   return { client, cluster: client.target.name };
 };
 
+/** Beyond these, whether a namespace exists is not told. */
+const MOST_NAMESPACES = 5000;
+
 /** Why a namespaced answer is empty: the namespace may not exist. Undefined when it does, or nobody may know. */
 export const explainNamespace = async (
   client: KubernetesClient,
@@ -86,10 +89,8 @@ export const explainNamespace = async (
 ): Promise<string | undefined> => {
   if (namespace === undefined) return undefined;
   const names = await client
-    .tablePages(RESOURCES.namespaces, { signal, maxItems: 5000 })
-    [Symbol.asyncIterator]()
-    .next()
-    .then(({ value }) => (value === undefined ? [] : value.rows.map((row: { cells: readonly unknown[] }) => String(row.cells[0]))))
+    .listTable(RESOURCES.namespaces, { signal, limit: MOST_NAMESPACES })
+    .then(({ rows }) => rows.map(({ cells }) => String(cells[0])))
     .catch((thrown: unknown) => {
       if (thrown instanceof AppError && thrown.code === 'FORBIDDEN') return undefined;
       throw thrown;

@@ -1,6 +1,7 @@
 // Lists: whole objects, metadata alone, or the table that kubectl prints; one page, or all pages up to a bound.
 import { AppError } from '../../kit/errors.ts';
 import { statusOf } from '../kube.ts';
+import type { Slots } from '../slots.ts';
 import { type Api, apiLabel, type CallOptions } from './api.ts';
 import { type Fields, type KubeObject, listAt, numberAt, textAt, valueAt } from './objects.ts';
 import { apiVersionOf, type ResourceRef } from './resources.ts';
@@ -83,10 +84,13 @@ export interface Lists {
   listMetadata(resource: ResourceRef, options: ListOptions): Promise<ListPage>;
   /** The columns that kubectl prints, for custom kinds too. */
   listTable(resource: ResourceRef, options: TableOptions): Promise<TablePage>;
-  /** All pages, one after the other; leaving the loop ends the walk. `limit` is ignored. An expired token goes on inconsistently where the server offers it. */
-  listPages(resource: ResourceRef, options: ListOptions & ScanOptions): AsyncIterable<ListPage>;
-  metadataPages(resource: ResourceRef, options: ListOptions & ScanOptions): AsyncIterable<ListPage>;
-  tablePages(resource: ResourceRef, options: TableOptions & ScanOptions): AsyncIterable<TablePage>;
+  /**
+   * All pages, one after the other, each given to `take` and then forgotten; gives what the last one says of the list, and all warnings. `limit` is
+   * ignored. An expired token goes on inconsistently where the server offers it.
+   */
+  eachPage(resource: ResourceRef, options: ListOptions & ScanOptions, take: (page: ListPage) => void): Promise<PageInfo>;
+  eachMetadataPage(resource: ResourceRef, options: ListOptions & ScanOptions, take: (page: ListPage) => void): Promise<PageInfo>;
+  eachTablePage(resource: ResourceRef, options: TableOptions & ScanOptions, take: (page: TablePage) => void): Promise<PageInfo>;
   /** Everything of a small kind in one list, pages joined. */
   listAll(resource: ResourceRef, options: ListOptions & ScanOptions): Promise<ListPage>;
   /** How many match: one request without selectors, a scan of light rows with them. */
@@ -94,11 +98,14 @@ export interface Lists {
 }
 
 const PAGE_SIZE = 500;
+/** Later pages may be larger. Most lists end here, and for those that do not this much alone is held while they wait for their turn. */
+const FIRST_PAGE = 500;
 const MAX_ITEMS = 20_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 const META = 'v=v1;g=meta.k8s.io';
 
-export const createLists = (api: Api): Lists => {
+/** `longReads`: how many lists of more than one page are read at once; each holds what it has read so far. */
+export const createLists = (api: Api, longReads: Slots): Lists => {
   const fetchPage = async (
     resource: ResourceRef,
     options: ListOptions,
@@ -123,22 +130,22 @@ export const createLists = (api: Api): Lists => {
     const { body, page } = await fetchPage(resource, options, { accept: TABLE, verb: 'list-table', includeObject });
     return { ...page, ...toTable(body, resource) };
   };
-  const listPages = (resource: ResourceRef, options: ListOptions & ScanOptions) =>
-    walk((step) => list(resource, { ...options, ...step }), { ...options, size: ({ items }) => items.length });
-  const tablePages = (resource: ResourceRef, options: TableOptions & ScanOptions) =>
-    walk((step) => listTable(resource, { ...options, ...step }), { ...options, size: ({ rows }) => rows.length });
+  const eachPage: Lists['eachPage'] = (resource, options, take) =>
+    walk((step) => list(resource, { ...options, ...step }), { ...options, longReads, take, size: ({ items }) => items.length });
+  const eachTablePage: Lists['eachTablePage'] = (resource, options, take) =>
+    walk((step) => listTable(resource, { ...options, ...step }), { ...options, longReads, take, size: ({ rows }) => rows.length });
   return {
     list,
     listMetadata,
     listTable,
-    listPages,
-    tablePages,
-    metadataPages: (resource, options) =>
-      walk((step) => listMetadata(resource, { ...options, ...step }), { ...options, size: ({ items }) => items.length }),
+    eachPage,
+    eachTablePage,
+    eachMetadataPage: (resource, options, take) =>
+      walk((step) => listMetadata(resource, { ...options, ...step }), { ...options, longReads, take, size: ({ items }) => items.length }),
     listAll: async (resource, options) => {
-      const pages: ListPage[] = [];
-      for await (const page of listPages(resource, options)) pages.push(page);
-      return joinPages(pages);
+      const items: KubeObject[] = [];
+      const end = await eachPage(resource, options, (page) => void items.push(...page.items));
+      return { ...end, items };
     },
     count: async (resource, options) => {
       const hasSelector = (options.labelSelector ?? options.fieldSelector ?? '') !== '';
@@ -147,12 +154,10 @@ export const createLists = (api: Api): Lists => {
         if (remaining !== undefined) return { total: rows.length + remaining, isExact: true };
       }
       let total = 0;
-      let isExact = true;
-      for await (const page of tablePages(resource, options)) {
-        total += page.rows.length;
-        isExact = page.continue === undefined && !page.isInconsistent;
-      }
-      return { total, isExact };
+      const end = await eachTablePage(resource, options, ({ rows }) => {
+        total += rows.length;
+      });
+      return { total, isExact: end.continue === undefined && !end.isInconsistent };
     },
   };
 };
@@ -225,37 +230,45 @@ const PLAIN_COLUMNS: readonly TableColumn[] = [
 
 interface Walk<Page> extends ScanOptions {
   readonly size: (page: Page) => number;
+  readonly take: (page: Page) => void;
+  readonly longReads: Slots;
+  readonly signal: AbortSignal;
 }
 
-async function* walk<Page extends PageInfo>(
-  fetchPage: (step: { limit: number; continue: string | undefined }) => Promise<Page>,
-  { pageSize = PAGE_SIZE, maxItems = MAX_ITEMS, size }: Walk<Page>,
-): AsyncGenerator<Page, void, undefined> {
+interface Step {
+  readonly limit: number;
+  readonly continue: string | undefined;
+}
+
+const walk = async <Page extends PageInfo>(
+  fetchPage: (step: Step) => Promise<Page>,
+  { pageSize = PAGE_SIZE, maxItems = MAX_ITEMS, size, take, longReads, signal }: Walk<Page>,
+): Promise<PageInfo> => {
+  const warnings = new Set<string>();
   let isInconsistent = false;
   let seen = 0;
-  let next: string | undefined;
-  do {
-    const limit = Math.min(pageSize, maxItems - seen);
-    const page = await fetchPage({ limit, continue: next }).catch((error: unknown) => {
+  // A page lives in here alone: none is held while its successor, or a turn, is waited for.
+  const read = async (step: Step): Promise<PageInfo> => {
+    const page = await fetchPage(step).catch((error: unknown) => {
       const token = statusOf(error)?.continueToken;
-      if (token === undefined || token === next) throw error;
+      if (token === undefined || token === step.continue) throw error;
       isInconsistent = true;
-      return fetchPage({ limit, continue: token });
+      return fetchPage({ ...step, continue: token });
     });
     seen += size(page);
-    next = page.continue;
-    yield { ...page, isInconsistent };
-  } while (next !== undefined && seen < maxItems);
-}
-
-const joinPages = (pages: readonly ListPage[]): ListPage => {
-  const last = pages.at(-1);
-  return {
-    items: pages.flatMap(({ items }) => items),
-    continue: last?.continue,
-    remaining: last?.remaining,
-    resourceVersion: last?.resourceVersion ?? '',
-    warnings: [...new Set(pages.flatMap(({ warnings }) => warnings))],
-    isInconsistent: last?.isInconsistent ?? false,
+    for (const warning of page.warnings) warnings.add(warning);
+    take(page);
+    const { continue: next, remaining, resourceVersion } = page;
+    return { continue: next, remaining, resourceVersion, warnings: [...warnings], isInconsistent };
   };
+  let last = await read({ limit: Math.min(FIRST_PAGE, pageSize, maxItems), continue: undefined });
+  const goesOn = (): boolean => last.continue !== undefined && seen < maxItems;
+  if (!goesOn()) return last;
+  const leave = await longReads.enter(signal);
+  try {
+    while (goesOn()) last = await read({ limit: Math.min(pageSize, maxItems - seen), continue: last.continue });
+    return last;
+  } finally {
+    leave();
+  }
 };

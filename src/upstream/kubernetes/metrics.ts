@@ -1,6 +1,5 @@
 // Current usage from the metrics API, where a cluster has one.
-import type { Api } from './api.ts';
-import { createLists, type ListOptions } from './lists.ts';
+import type { ListOptions, Lists } from './lists.ts';
 import { type Fields, listAt, textAt, timeAt } from './objects.ts';
 import { parseQuantity } from './quantity.ts';
 import type { ResourceRef } from './resources.ts';
@@ -41,8 +40,7 @@ const metricsResource = (kind: string, plural: string, namespaced: boolean): Res
 const POD_METRICS = metricsResource('PodMetrics', 'pods', true);
 const NODE_METRICS = metricsResource('NodeMetrics', 'nodes', false);
 
-export const createMetrics = (api: Api): Metrics => {
-  const { list } = createLists(api);
+export const createMetrics = ({ list }: Lists): Metrics => {
   return {
     podMetrics: async (options) => (await list(POD_METRICS, options)).items.map(toPodUsage),
     nodeMetrics: async (options) =>

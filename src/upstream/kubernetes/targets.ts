@@ -3,6 +3,7 @@ import { AppError } from '../../kit/errors.ts';
 import { nearestNames } from '../../kit/nearest.ts';
 import type { Clock, Logger, UpstreamOptions } from '../http.ts';
 import { type Circuit, createCircuit, createKubeUpstream, type Impersonation, type KubeTarget, loadTargets } from '../kube.ts';
+import { createSlots, type Slots } from '../slots.ts';
 import { createKubernetesClient, type KubernetesClient } from './client.ts';
 
 export interface TargetInfo {
@@ -62,6 +63,8 @@ export interface TargetsOptions
 
 /** Identities kept connected per cluster; the one unused for longest is closed first. */
 const MOST_IDENTITIES = 100;
+/** Lists of many pages that are read at once from one cluster: more would add memory, not speed, for one processor reads them all. */
+const LONG_READS = 4;
 
 export const createKubernetesTargets = async (options: TargetsOptions): Promise<KubernetesTargets> => {
   const { context, contexts = [], namespaces = [], now, logger } = options;
@@ -95,25 +98,27 @@ export const createKubernetesTargets = async (options: TargetsOptions): Promise<
       for (const client of byIdentity.values()) void client.close();
     }
   };
-  /** One per cluster, whoever asks: a cluster that is down is down for all. It goes with its target. */
-  const circuits = new WeakMap<KubeTarget, Circuit>();
-  const circuitOf = (target: KubeTarget): Circuit => {
-    const known = circuits.get(target);
+  /** One of each per cluster, whoever asks: a cluster that is down is down for all. They go with their target. */
+  const shared = new WeakMap<KubeTarget, { circuit: Circuit; longReads: Slots }>();
+  const sharedOf = (target: KubeTarget) => {
+    const known = shared.get(target);
     if (known !== undefined) return known;
-    const made = createCircuit({
+    const circuit = createCircuit({
       backend: { service: 'kubernetes', title: 'Kubernetes' },
       failures: options.circuitFailures,
       openMs: options.circuitOpenMs,
       onChange: (change) => options.onCircuit?.({ name: target.name, ...change }),
     });
-    circuits.set(target, made);
+    const made = { circuit, longReads: createSlots(LONG_READS) };
+    shared.set(target, made);
     return made;
   };
   const open = (target: KubeTarget, { impersonate, namespaces: limits }: ClientFor): KubernetesClient => {
     const allowed = narrow(namespaces, limits);
-    const upstream = createKubeUpstream(target, { ...options, impersonate, circuit: circuitOf(target) });
+    const { circuit, longReads } = sharedOf(target);
+    const upstream = createKubeUpstream(target, { ...options, impersonate, circuit });
     logger.debug({ cluster: target.name }, 'client made');
-    return createKubernetesClient({ target, upstream, namespaces: allowed, now });
+    return createKubernetesClient({ target, upstream, namespaces: allowed, longReads, now });
   };
   source.watch(closeRemoved);
 

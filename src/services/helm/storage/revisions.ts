@@ -66,12 +66,11 @@ const scan = async (client: KubernetesClient, storage: StorageKind, query: Revis
   const { namespace, labelSelector, signal } = query;
   const selector = ['owner=helm', ...(labelSelector === undefined || labelSelector === '' ? [] : [labelSelector])].join(',');
   const revisions: Revision[] = [];
-  let isCut = false;
-  for await (const page of client.metadataPages(STORAGES[storage], { namespace, labelSelector: selector, maxItems: MAX_ITEMS, signal })) {
-    revisions.push(...page.items.map((item) => toRevision(item, storage)).filter((item) => item !== undefined));
-    isCut = page.continue !== undefined;
-  }
-  return { revisions, warnings: [], isCut };
+  const options = { namespace, labelSelector: selector, maxItems: MAX_ITEMS, signal };
+  const end = await client.eachMetadataPage(STORAGES[storage], options, ({ items }) => {
+    revisions.push(...items.map((item) => toRevision(item, storage)).filter((item) => item !== undefined));
+  });
+  return { revisions, warnings: [], isCut: end.continue !== undefined };
 };
 
 /** The operator may allow some namespaces only: then these are "all", one after the other. */

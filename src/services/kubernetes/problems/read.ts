@@ -57,12 +57,10 @@ const readKind = async (client: KubernetesClient, plural: Plural, { namespace, s
     ...(isSecret ? { fieldSelector: 'type=kubernetes.io/tls' } : {}),
   };
   const objects: KubeObject[] = [];
-  let isComplete = true;
-  for await (const page of client.listPages(resource, query)) {
-    objects.push(...page.items.map(isSecret ? certificateOf : reduceManagedFields));
-    isComplete = page.continue === undefined;
-  }
-  return { plural, objects, isComplete };
+  const end = await client.eachPage(resource, query, ({ items }) => {
+    objects.push(...items.map(isSecret ? certificateOf : reduceManagedFields));
+  });
+  return { plural, objects, isComplete: end.continue === undefined };
 };
 
 const readEvents = async (
