@@ -45,9 +45,9 @@ Answers of 1 KiB and more are compressed as the client asks for (zstd, br, gzip)
 
 ## Memory
 
-About 25 MB are alive after a collection; the rest is garbage that waits for one, and what Node takes for itself (about 80 MiB). Over HTTP the server begins its process once more with a bounded heap (\`--max-semi-space-size=16 --heap-growing-percent=100\`, \`MALLOC_ARENA_MAX=2\`): measured at half the resident size for no more processor time, as V8 would take 128 MiB for new objects alone on a machine with much memory. An option of your own for the heap, on the command line or in \`NODE_OPTIONS\`, turns that off; \`--optimize-for-size\` saves another third for a third more processor time. On stdio the heap is left as Node makes it: the start counts there.
+About 25 MB are alive after a collection; the rest is garbage that waits for one, and what Node takes for itself (about 80 MiB). Over HTTP the server begins its process once more with a bounded heap (\`--max-semi-space-size=16 --heap-growing-percent=75\`, \`MALLOC_ARENA_MAX=2\`): measured at half the resident size for no more processor time, as V8 would take 128 MiB for new objects alone on a machine with much memory. An option of your own for the heap, on the command line or in \`NODE_OPTIONS\`, turns that off; \`--optimize-for-size\` saves another third for a third more processor time. On stdio the heap is left as Node makes it: the start counts there.
 
-Lists are reduced while they are read: of a page only what the answer shows outlives it. Lists of more than 500 objects are read from one cluster four at a time; others wait their turn.
+Lists are reduced while they are read: of a page only what the answer shows outlives it. Lists of more than 500 objects are read from one cluster three at a time; others wait their turn.
 
 ## Growing
 

@@ -52,7 +52,7 @@ describe('the heap of a server over HTTP', () => {
 
   it('is bounded in the same process, with everything that was set for it', async () => {
     const server = await startProgram(['--kubeconfig', cluster.kubeconfig]);
-    expect(wordsOf(server.child)).toContain('--max-semi-space-size=16 --heap-growing-percent=100');
+    expect(wordsOf(server.child)).toContain('--max-semi-space-size=16 --heap-growing-percent=75');
     expect(wordsOf(server.child)).toContain(cluster.kubeconfig);
     expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   });

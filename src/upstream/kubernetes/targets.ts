@@ -64,7 +64,7 @@ export interface TargetsOptions
 /** Identities kept connected per cluster; the one unused for longest is closed first. */
 const MOST_IDENTITIES = 100;
 /** Lists of many pages that are read at once from one cluster: more would add memory, not speed, for one processor reads them all. */
-const LONG_READS = 4;
+const LONG_READS = 3;
 
 export const createKubernetesTargets = async (options: TargetsOptions): Promise<KubernetesTargets> => {
   const { context, contexts = [], namespaces = [], now, logger } = options;
