@@ -37,7 +37,7 @@ export interface AuditDeps {
   readonly random?: () => number;
 }
 
-/** A request that was refused before it became a call: 401, 403, 413, 429. */
+/** A request that was refused before it became a call. */
 export interface Refusal {
   readonly address: string;
   readonly userId?: string;
