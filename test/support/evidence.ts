@@ -6,7 +6,7 @@ import { type Scrape, scrape } from './prometheus-text.ts';
 
 export interface Evidence<Result> {
   readonly result: Result;
-  /** In the order in which they began; the newest 1000. */
+  /** In the order in which they began; 1000 at most. */
   readonly records: readonly AuditRecord[];
   /** How much the series of this name with these labels rose together. */
   readonly rise: (name: string, labels?: Readonly<Record<string, string>>) => number;
@@ -18,34 +18,32 @@ export interface Place {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** As many as one query answers. */
-const MAX_RECORDS = 1000;
+interface Snapshot {
+  readonly records: readonly AuditRecord[];
+  readonly metrics: Scrape;
+}
 
-const readRecords = async ({ url, headers = {} }: Place, limit: number): Promise<{ total: number; newest: readonly AuditRecord[] }> => {
-  const {
-    status,
-    body,
-    headers: answered,
-  } = await send(`${url}/api/audit/logs?limit=${Math.min(MAX_RECORDS, Math.max(1, limit))}`, { headers });
+const DAY_MS = 86_400_000;
+const daysFromNow = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString();
+
+/** The newest records, also those of a server whose clock was ahead. */
+const toQuery = (): string => `limit=1000&from=${daysFromNow(-10)}&to=${daysFromNow(10)}`;
+
+const read = async ({ url, headers = {} }: Place): Promise<Snapshot> => {
+  const { status, body } = await send(`${url}/api/audit/logs?${toQuery()}`, { headers });
   if (status !== 200) throw new Error(`${status} ${body}`);
-  return { total: Number(answered['x-total-count']), newest: JSON.parse(body) as AuditRecord[] };
+  return { records: JSON.parse(body) as AuditRecord[], metrics: await scrape(`${url}/metrics`, headers) };
 };
-
-const read = async (place: Place): Promise<{ total: number; metrics: Scrape }> => ({
-  total: (await readRecords(place, 1)).total,
-  metrics: await scrape(`${place.url}/metrics`, place.headers),
-});
 
 /** Does it, and tells what was recorded and counted meanwhile. */
 export const gather = async <Result>(place: Place, deed: () => Promise<Result>): Promise<Evidence<Result>> => {
   const before = await read(place);
+  const known = new Set(before.records.map(({ hash }) => hash));
   const result = await deed();
   const after = await read(place);
-  const rose = after.total - before.total;
-  const { newest } = await readRecords(place, rose);
   return {
     result,
-    records: newest.slice(0, rose).toReversed(),
+    records: after.records.filter(({ hash }) => !known.has(hash)).toReversed(),
     rise: (name, labels) => after.metrics.value(name, labels) - before.metrics.value(name, labels),
   };
 };
