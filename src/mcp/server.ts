@@ -138,6 +138,13 @@ const recordRefused = (deps: McpDeps, c: ServerContext, action: AuditFacts['acti
   void deps.audit?.begin(toAuditFacts({ c, caller: deps.toCaller(c.http?.authInfo) }, operation)).end(toOutcome(thrown));
 };
 
+/** Counts and records what is refused outside of a guarded handler. @param begun as `performance.now()` said */
+export const noteRefused = (deps: McpDeps, c: ServerContext, { thrown, begun }: { thrown: unknown; begun: number }): void => {
+  const { method } = c.mcpReq;
+  deps.metrics.request(method, { status: 'denied', ms: performance.now() - begun });
+  recordRefused(deps, c, method, thrown);
+};
+
 /** Thrown text never reaches the client: on the low-level server it would be sent as it is. */
 const guarded =
   <Params, Result>(
@@ -223,17 +230,15 @@ const unknownMethod = (deps: McpDeps): NonNullable<Server['fallbackRequestHandle
 /** `live`: the instance serves a connection, not one request, and hears of changes itself. */
 export type ServerFactory = (ctx: McpRequestContext & { readonly live?: boolean }) => Server;
 
-/** Refused by the library itself, before a handler runs: counted and recorded here. */
+/** The library refuses before a handler runs. */
 const verifyState =
   (deps: McpDeps): Confirmations['verify'] =>
   (state, c) => {
+    const begun = performance.now();
     try {
       return deps.confirmations.verify(state, c);
     } catch (thrown) {
-      const { families } = deps.metrics;
-      families.mcp_requests_total.labels(c.mcpReq.method, 'denied').inc();
-      families.mcp_errors_total.labels('invalid_argument').inc();
-      recordRefused(deps, c, c.mcpReq.method, thrown);
+      noteRefused(deps, c, { thrown, begun });
       throw thrown;
     }
   };
@@ -266,6 +271,7 @@ const toOptions = ({ tables }: Surface, deps: McpDeps) => {
 /** A factory for one route. What it makes is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
 export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, deps: McpDeps): ServerFactory => {
   const prepared = new WeakMap<Surface, ReturnType<typeof toOptions>>();
+  const refuseMethod = unknownMethod(deps);
   return (ctx) => {
     const surface = surfaceFor(deps.toCaller(ctx.authInfo));
     const options = prepared.get(surface) ?? toOptions(surface, deps);
@@ -303,7 +309,7 @@ export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, dep
       guarded(deps, 'completion/complete', (params: Parameters<typeof completeArgument>[1], c) => completeArgument(exchange(c), params)),
     );
     if (ctx.era === 'modern') registerTasks(server, exchange);
-    else server.fallbackRequestHandler = unknownMethod(deps);
+    else server.fallbackRequestHandler = refuseMethod;
     if (ctx.live === true) followChanges(server, deps.bus, surface.tables.dynamic, ctx.era);
     return server;
   };
