@@ -245,11 +245,7 @@ describe('a confirmation', () => {
     ]);
     expect(JSON.stringify(refused.records)).not.toContain(requestState);
     const count = foreign.length + 1;
-    const counted = [
-      refused.rise('mcp_requests_total', { method: 'tools/call', status: 'denied' }),
-      refused.rise('mcp_errors_total', { type: 'invalid_argument' }),
-    ];
-    expect(counted).toEqual([count, count]);
+    expect(refused.rise('mcp_requests_total', { method: 'tools/call', status: 'denied' })).toBe(count);
 
     expect((await attempt('anna', { ...YES, requestState })).result).toMatchObject({ structuredContent: { phase: 'applied' } });
     expect(backend.writes).toBe(1);
@@ -277,6 +273,27 @@ describe('a confirmation', () => {
     expect(storm.records.map(({ status }) => status).toSorted()).toEqual(['denied', 'denied', 'denied', 'denied', 'success']);
     expect(storm.rise('tool_calls_total', { tool_name: CHANGE.name })).toBe(5);
     await asking.close();
+  });
+});
+
+describe('a task', () => {
+  it('of somebody else, or made up, is unknown; the attempts are recorded and counted', async () => {
+    const extensions = { 'io.modelcontextprotocol/tasks': {} };
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': { extensions } };
+    const methods = ['tasks/get', 'tasks/update', 'tasks/cancel'];
+    const ids = ['00000000-0000-4000-8000-000000000000', '__proto__', '../1'];
+    const { records, rise } = await gather(toPlace(url), async () => {
+      for (const method of methods)
+        for (const taskId of ids) {
+          const headers = { 'x-api-key': KEYS.ben, 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': taskId };
+          const { body } = await sendRpc(`${url}/api/aggregate/http`, method, { taskId, _meta: meta }, { headers });
+          expect(JSON.parse(body).error).toMatchObject({ code: -32602, message: 'Unknown task' });
+        }
+    });
+    expect(records.map(({ action, user_id, status }) => [action, user_id, status])).toEqual(
+      methods.flatMap((method) => ids.map(() => [method, 'key:ben', 'failure'])),
+    );
+    expect(rise('mcp_requests_total', { method: 'other', status: 'denied' })).toBe(9);
   });
 });
 
