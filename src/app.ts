@@ -150,6 +150,7 @@ export const createApp = async (settings: Settings, overrides: { now?: () => num
   const { config, env } = settings;
   const now = overrides.now ?? Date.now;
   const redactor = createRedactor({
+    fields: config.security.redaction.fields,
     onFull: () => logger.warn({}, 'more secret values than can be remembered: the oldest are forgotten and masked no longer'),
   });
   const logger = createLogger({

@@ -155,7 +155,7 @@ export const openHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     audit,
     observed: { metrics: observability.metrics, tracing: observability.tracing, logger, serviceOf: routes.serviceOf },
     onConnection: countConnections(observability.metrics),
-    onRefusedConnection: noteRefusedConnections(observability.metrics, audit),
+    onRefusedConnection: noteRefusedConnections(observability.metrics, audit, now),
     readTimeoutMs: server.readTimeoutSec * 1000,
     writeTimeoutMs: server.writeTimeoutSec * 1000,
     idleTimeoutMs: server.idleTimeoutSec * 1000,

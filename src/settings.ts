@@ -14,7 +14,7 @@ import { rateLimitConfig } from './middleware/rate-limit/config.ts';
 import { observabilityConfig } from './observability/config.ts';
 import { builtIn, loadPlugin } from './plugins.ts';
 import { policyKeys } from './policy/config.ts';
-import { secretsConfig } from './secrets/config.ts';
+import { redactionKeys, secretsConfig } from './secrets/config.ts';
 import { storeConfig } from './store/config.ts';
 
 const serviceShape = Object.fromEntries(Object.entries(builtIn).map(([name, slot]) => [name, slot.config.prefault({})]));
@@ -30,7 +30,7 @@ const ownShape = {
   cache: cacheConfig,
   store: storeConfig,
   secrets: secretsConfig,
-  security: section({ ...securityKeys, ...policyKeys }),
+  security: section({ ...securityKeys, ...policyKeys, ...redactionKeys }),
 };
 export const configShape = { ...ownShape, ...serviceShape };
 

@@ -97,7 +97,7 @@ export const REQUIREMENTS = {
   'SEED-REQ-11': ['proven', 'Metrics recorded'],
   'SEED-REQ-12': ['proven', 'Response returned'],
   'SEED-RES-01': ['proven', 'Service processes the result'],
-  'SEED-RES-02': ['due', 'Transformation: formatting'],
+  'SEED-RES-02': ['proven', 'Transformation: formatting'],
   'SEED-RES-03': ['proven', 'Transformation: compression'],
   'SEED-RES-04': ['proven', 'Cache update: result stored'],
   'SEED-RES-05': ['proven', 'Metrics update: performance metrics recorded'],

@@ -3,6 +3,7 @@
 import type { Caller, Effect, Logger } from '../kit/context.ts';
 import { EncoderPool } from '../kit/encoder.ts';
 import { AppError, type ErrorCode } from '../kit/errors.ts';
+import type { Mask } from '../kit/field-names.ts';
 import { type Alerts, createAlerts, type Post } from './alerts.ts';
 import type { AuditConfig } from './config.ts';
 import { Journal } from './journal.ts';
@@ -23,7 +24,7 @@ export interface AuditDeps {
   readonly logger: Logger;
   readonly now: () => number;
   /** Masks secret values that the server knows. */
-  readonly mask: (text: string) => string;
+  readonly mask: Mask;
   /** Posts alerts. */
   readonly post: Post;
   /** Tells the redactor about secrets of this section. */
@@ -37,7 +38,7 @@ export interface AuditDeps {
   readonly random?: () => number;
 }
 
-/** A request that was refused before it became a call: 401, 403, 413, 429. */
+/** A request that was refused before it became a call. */
 export interface Refusal {
   readonly address: string;
   readonly userId?: string;

@@ -1,5 +1,7 @@
 // Arguments as they may be recorded: secrets masked, sizes bounded. Writes JSON text directly; nothing is copied first.
 
+import { createNameCheck, hidesField, type Mask } from '../kit/field-names.ts';
+
 const MAX_STRING = 1024;
 /** A long text is masked this far before it is cut, so that no part of a secret is left at the cut. */
 const MASKED_AHEAD = 16_384;
@@ -9,41 +11,18 @@ const SECRET_MANIFEST = /\bkind["']?\s*:\s*["']?Secret\b/;
 
 export interface MaskOptions {
   /** Masks secret values that the server knows. */
-  readonly mask: (text: string) => string;
+  readonly mask: Mask;
   /** Names whose values are masked, whatever their type. */
   readonly fields: readonly string[];
   readonly maskValue: string;
 }
-
-/** `adminPassword`, `admin_password` and `Admin-Password` are the words admin and password. */
-const toWords = (name: string): string =>
-  name
-    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, ' ')
-    .trim();
-
-const MAX_NAMES = 2000;
-
-/** Whether a name is one of the fields or ends with one. Names repeat, so answers are remembered, as long as there are few. */
-const createNameCheck = (fields: readonly string[]): ((name: string) => boolean) => {
-  const wanted = fields.flatMap((field) => [toWords(field), toWords(field).replaceAll(' ', '')]);
-  const known = new Map<string, boolean>();
-  return (name) => {
-    const found = known.get(name);
-    if (found !== undefined) return found;
-    const words = toWords(name);
-    const isField = wanted.some((field) => words === field || words.endsWith(` ${field}`));
-    if (known.size < MAX_NAMES && name.length <= 64) known.set(name, isField);
-    return isField;
-  };
-};
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
 /** Makes the function that turns arguments into JSON text of at most about 10 KB. */
 export const createMasker = ({ mask, fields, maskValue }: MaskOptions): ((value: unknown) => string) => {
   const isField = createNameCheck(fields);
+  const { hides } = mask;
   const masked = JSON.stringify(maskValue);
   const toText = (text: string): string => {
     if (SECRET_MANIFEST.test(text.length > MASKED_AHEAD ? text.slice(0, MASKED_AHEAD) : text)) return masked;
@@ -86,7 +65,8 @@ export const createMasker = ({ mask, fields, maskValue }: MaskOptions): ((value:
         const comma = text === '{' ? '' : ',';
         if (left <= 0) return `${text}${comma}"...":"(cut, ${Object.keys(fieldsOf).length} fields)"}`;
         const key = JSON.stringify(name.length > 200 ? `${mask(name).slice(0, 200)}...` : mask(name));
-        const isHidden = isField(name) || (hidesData && (name === 'data' || name === 'stringData'));
+        const isData = hidesData && (name === 'data' || name === 'stringData');
+        const isHidden = isData || isField(name) || (hides !== undefined && hidesField(fieldsOf, name, hides));
         left -= key.length + 1;
         text += `${comma}${key}:${isHidden ? masked : write(value, depth + 1)}`;
       }

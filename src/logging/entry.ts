@@ -1,8 +1,8 @@
 // One log entry as one line: which fields stand first, what is masked, how it looks in JSON and in text.
 
 import { getAmbient } from '../kit/ambient.ts';
+import { hidesField, type Mask } from '../kit/field-names.ts';
 
-type Mask = (text: string) => string;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What the line itself says; a field that is called so keeps its value under `field_<name>`. */
@@ -14,6 +14,7 @@ const SAFE_IDS: ReadonlySet<string> = new Set(['request_id', 'trace_id', 'span_i
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 100;
 const MAX_STRING = 8000;
+const MASKED = '***';
 
 /**
  * A value as a line may hold it: masked before it is escaped, because a secret with a quote or a line end in it looks different afterwards;
@@ -29,9 +30,12 @@ const clean = (value: unknown, mask: Mask, depth = 0): unknown => {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => clean(item, mask, depth + 1));
   const cleaned: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value).slice(0, MAX_ITEMS)) cleaned[mask(key)] = clean(item, mask, depth + 1);
+  for (const [key, item] of Object.entries(value).slice(0, MAX_ITEMS))
+    cleaned[mask(key)] = isHidden(value, key, mask) ? MASKED : clean(item, mask, depth + 1);
   return cleaned;
 };
+
+const isHidden = (fields: object, name: string, { hides }: Mask): boolean => hides !== undefined && hidesField(fields, name, hides);
 
 const cleanError = (error: Error, mask: Mask, depth: number): Record<string, unknown> => ({
   name: error.name,
@@ -66,7 +70,7 @@ export const toEntry = ({ level, at, message, fields, mask }: EntryOptions): Rec
     const value = given[name];
     if (value === undefined) continue;
     const isPlain = typeof value === 'number' || SAFE_IDS.has(name);
-    entry[toName(name, mask)] = isPlain ? value : clean(value, mask);
+    entry[toName(name, mask)] = isHidden(given, name, mask) ? MASKED : isPlain ? value : clean(value, mask);
   }
   if (requestId !== undefined && entry['request_id'] === undefined) entry['request_id'] = requestId;
   if (traceId !== undefined && entry['trace_id'] === undefined) entry['trace_id'] = traceId;

@@ -1,6 +1,7 @@
 // Structured logs: levels for all and for single services, JSON lines or text, one line per entry, secrets masked, the ids of the request on each.
 
 import type { Logger } from '../kit/context.ts';
+import type { Mask } from '../kit/field-names.ts';
 import { toEntry, toJsonLine, toTextLine } from './entry.ts';
 import { createStderr } from './stderr.ts';
 
@@ -15,7 +16,7 @@ export interface LoggerOptions {
   readonly services?: Readonly<Record<string, ConfiguredLevel>>;
   readonly json: boolean;
   /** Masks secret values in messages and fields. */
-  readonly mask: (text: string) => string;
+  readonly mask: Mask;
   /** Takes each line at once; absent = stderr, gathered. */
   readonly write?: (line: string) => void;
   readonly now?: () => number;

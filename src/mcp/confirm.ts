@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { type InputRequiredResult, inputRequired, type ServerContext } from '@modelcontextprotocol/server';
 import type { Question, QuestionAnswer } from '../kit/context.ts';
+import { AppError } from '../kit/errors.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
 
 const STATE_LIFE_MS = 5 * 60_000;
@@ -64,7 +65,7 @@ export const createConfirmations = (sealer: Sealer, now: () => number): Confirma
     mint,
     verify(state, c) {
       const opened = sealer.open('request-state', toScope(c), state, now());
-      if ('refused' in opened) throw new Error(`request state ${opened.refused}`);
+      if ('refused' in opened) throw new AppError('INVALID_ARGUMENT', `This request state is ${opened.refused}.`);
       return opened.value;
     },
     asker: (c, canAsk, call) => async (question) => {

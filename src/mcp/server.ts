@@ -10,7 +10,7 @@ import {
   type ServerContext,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
-import { type AuditFacts, type AuditLog, toCallerFacts } from '../audit/index.ts';
+import { type AuditFacts, type AuditLog, toCallerFacts, toOutcome } from '../audit/index.ts';
 import { getAmbient } from '../kit/ambient.ts';
 import type { Caller } from '../kit/context.ts';
 import type { CallEngine } from '../manager/call.ts';
@@ -28,6 +28,7 @@ import { registerTasks, startTask, type Tasks } from './tasks.ts';
 import { toTrace } from './trace.ts';
 
 export const INVALID_PARAMS = -32602;
+const METHOD_NOT_FOUND = -32601;
 const INTERNAL_ERROR = -32603;
 const LIST_TTL_MS = 300_000;
 
@@ -128,9 +129,30 @@ const callTool = async (
 const isKnown = ({ selection }: Surface, name: string): boolean =>
   selection.hidden.has(name) || selection.tools.some((tool) => tool.name === name);
 
+/** Recorded where they are carried out, whatever becomes of them. */
+const RECORDED: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get']);
+
+/** What was refused before anything could be carried out leaves a record too. */
+const recordRefused = (deps: McpDeps, c: ServerContext, action: AuditFacts['action'], thrown: unknown): void => {
+  const operation = { action, toolName: '', serviceName: '', input: {} };
+  void deps.audit?.begin(toAuditFacts({ c, caller: deps.toCaller(c.http?.authInfo) }, operation)).end(toOutcome(thrown));
+};
+
+/** Counts and records what is refused outside of a guarded handler. @param begun as `performance.now()` said */
+export const noteRefused = (deps: McpDeps, c: ServerContext, { thrown, begun }: { thrown: unknown; begun: number }): void => {
+  const { method } = c.mcpReq;
+  deps.metrics.request(method, { status: 'denied', ms: performance.now() - begun });
+  recordRefused(deps, c, method, thrown);
+};
+
 /** Thrown text never reaches the client: on the low-level server it would be sent as it is. */
 const guarded =
-  <Params, Result>(deps: McpDeps, method: string, handle: (params: Params, c: ServerContext) => Promise<Result> | Result) =>
+  <Params, Result>(
+    deps: McpDeps,
+    method: string,
+    handle: (params: Params, c: ServerContext) => Promise<Result> | Result,
+    isRecorded = RECORDED.has(method),
+  ) =>
   async (request: { params?: Params | undefined }, c: ServerContext): Promise<Result> => {
     const started = performance.now();
     // What becomes a tool call is counted there, once, under the name of the tool.
@@ -141,6 +163,7 @@ const guarded =
       return result;
     } catch (thrown) {
       if (!isCall) deps.metrics.request(method, { status: 'error', ms: performance.now() - started });
+      if (!isRecorded) recordRefused(deps, c, method, thrown);
       if (thrown instanceof ProtocolError) throw thrown;
       deps.report(thrown, method);
       throw new ProtocolError(INTERNAL_ERROR, 'Internal error');
@@ -151,10 +174,11 @@ const guarded =
 const quiet = <Params extends object, Result>(deps: McpDeps, method: string, handle: (params: Params) => Result) => {
   const { audit } = deps;
   if (audit?.recordsLists !== true) return guarded<Params, Result>(deps, method, handle);
-  return guarded<Params, Result>(deps, method, (params, c) => {
+  const observe = (params: Params, c: ServerContext): Promise<Result> => {
     const operation = { action: method, toolName: '', serviceName: '', input: params };
     return audit.observe(toAuditFacts({ c, caller: deps.toCaller(c.http?.authInfo) }, operation), async () => handle(params));
-  });
+  };
+  return guarded<Params, Result>(deps, method, observe, true);
 };
 
 const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void => {
@@ -195,10 +219,32 @@ const registerLists = (server: Server, { tables }: Surface, deps: McpDeps): void
     );
 };
 
+/** A method that does not exist is counted and recorded like any other request that is refused; in the modern era as an HTTP request, by its 404. */
+const unknownMethod = (deps: McpDeps): NonNullable<Server['fallbackRequestHandler']> => {
+  const refuse = guarded<unknown, never>(deps, 'other', () => {
+    throw new ProtocolError(METHOD_NOT_FOUND, 'Method not found');
+  });
+  return (request, c) => refuse(request, c as ServerContext);
+};
+
 /** `live`: the instance serves a connection, not one request, and hears of changes itself. */
 export type ServerFactory = (ctx: McpRequestContext & { readonly live?: boolean }) => Server;
 
-const toOptions = ({ tables }: Surface, { isPrivate, confirmations }: McpDeps) => {
+/** The library refuses before a handler runs. */
+const verifyState =
+  (deps: McpDeps): Confirmations['verify'] =>
+  (state, c) => {
+    const begun = performance.now();
+    try {
+      return deps.confirmations.verify(state, c);
+    } catch (thrown) {
+      noteRefused(deps, c, { thrown, begun });
+      throw thrown;
+    }
+  };
+
+const toOptions = ({ tables }: Surface, deps: McpDeps) => {
+  const { isPrivate } = deps;
   const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: isPrivate ? 'private' : 'public' } as const;
   const options = {
     instructions: tables.instructions,
@@ -210,7 +256,7 @@ const toOptions = ({ tables }: Surface, { isPrivate, confirmations }: McpDeps) =
       'server/discover': cacheHint,
       'resources/read': { ttlMs: 0, cacheScope: 'private' },
     },
-    requestState: { verify: confirmations.verify },
+    requestState: { verify: verifyState(deps) },
   } as const;
   const listChanged = tables.dynamic ? { listChanged: true } : {};
   const shared = { tools: listChanged, prompts: listChanged, resources: { subscribe: true, ...listChanged }, completions: {} };
@@ -225,6 +271,7 @@ const toOptions = ({ tables }: Surface, { isPrivate, confirmations }: McpDeps) =
 /** A factory for one route. What it makes is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
 export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, deps: McpDeps): ServerFactory => {
   const prepared = new WeakMap<Surface, ReturnType<typeof toOptions>>();
+  const refuseMethod = unknownMethod(deps);
   return (ctx) => {
     const surface = surfaceFor(deps.toCaller(ctx.authInfo));
     const options = prepared.get(surface) ?? toOptions(surface, deps);
@@ -262,6 +309,7 @@ export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, dep
       guarded(deps, 'completion/complete', (params: Parameters<typeof completeArgument>[1], c) => completeArgument(exchange(c), params)),
     );
     if (ctx.era === 'modern') registerTasks(server, exchange);
+    else server.fallbackRequestHandler = refuseMethod;
     if (ctx.live === true) followChanges(server, deps.bus, surface.tables.dynamic, ctx.era);
     return server;
   };

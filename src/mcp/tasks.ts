@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type CallToolResult, ProtocolError, type Server, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { AppError } from '../kit/errors.ts';
-import { type Exchange, INVALID_PARAMS } from './server.ts';
+import { type Exchange, INVALID_PARAMS, noteRefused } from './server.ts';
 
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
@@ -132,9 +132,12 @@ export const registerTasks = (server: Server, exchange: (c: ServerContext) => Ex
         requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
       });
     }
+    const begun = performance.now();
     const task = deps.tasks.find(caller.id, id);
-    if (task === undefined) throw new ProtocolError(INVALID_PARAMS, 'Unknown task');
-    return { task, tasks: deps.tasks };
+    if (task !== undefined) return { task, tasks: deps.tasks };
+    const thrown = new ProtocolError(INVALID_PARAMS, 'Unknown task');
+    noteRefused(deps, c, { thrown, begun });
+    throw thrown;
   };
   server.setRequestHandler('tasks/get', SCHEMAS, ({ taskId }, c) => {
     const { task } = find(c, taskId);

@@ -29,7 +29,7 @@ const rule = z.strictObject({
 });
 
 const subjects = {
-  principal: words('Callers by id, such as apikey:ci or oidc:*.'),
+  principal: words('Callers by id, such as key:ci or token:default.'),
   group: words('Groups of the verified token.'),
 } as const;
 

@@ -1,7 +1,7 @@
 // Configuration of the secret manager: how secrets rotate, and where Vault is.
 
 import { z } from 'zod';
-import { described, secret, section } from '../kit/config.ts';
+import { described, names, secret, section } from '../kit/config.ts';
 
 export const secretsConfig = section({
   provider: described(
@@ -41,3 +41,24 @@ export const secretsConfig = section({
 });
 
 export type SecretsConfig = z.infer<typeof secretsConfig>;
+
+/** Keys of the section `security`. */
+export const redactionKeys = {
+  redaction: section({
+    fields: names(
+      'MCP_REDACTION_FIELDS',
+      'Names of fields whose values are masked in answers, audit and logs beside what is built in, also where a name ends with one.',
+    ),
+    values: described(
+      z
+        .boolean()
+        .refine(
+          (isOn) => isOn,
+          'must be true: secret values that the server has seen are always masked. To mask more, name fields in security.redaction.fields',
+        )
+        .default(true),
+      'MCP_REDACTION_VALUES',
+      'Mask the secret values that the server has seen; cannot be switched off.',
+    ),
+  }),
+} as const;

@@ -1,5 +1,7 @@
 // Masks what must not leave: every secret value that the server has seen, credentials in URLs, and control characters.
 
+import { createNameCheck, type Mask } from '../kit/field-names.ts';
+import { createFieldMask } from './field-text.ts';
 import { isOrdinary, toPatterns } from './forms.ts';
 import { createPatternIndex } from './pattern-index.ts';
 import { createViews } from './views.ts';
@@ -24,7 +26,8 @@ export interface LearnOptions {
 export interface Redactor {
   /** Remembers a secret value, to mask it wherever it reappears: plain, escaped, percent-encoded, in base64 or hexadecimal. */
   learn(value: string, options?: LearnOptions): void;
-  mask(text: string): string;
+  /** Finds values, and what stands behind the names of `fields`. */
+  readonly mask: Mask;
   /** The same for neighbouring lines of one text: finds also what begins on one and goes on on the next. As many lines come back. */
   maskLines(lines: readonly string[]): string[];
   /** How many values were learnt; rises with every new one, also when an old one is forgotten for it. */
@@ -37,6 +40,8 @@ export interface RedactorOptions {
   /** How many values are remembered: so many own, so many others. */
   readonly maxValues?: number;
   readonly maxCharacters?: number;
+  /** Names of fields whose values are masked, whatever they are. */
+  readonly fields?: readonly string[];
 }
 
 type Span = readonly [start: number, end: number];
@@ -70,7 +75,18 @@ const cleanText = (text: string): string => {
   return clean.includes('://') ? clean.replace(URL_CREDENTIALS, `$1${MASK}@`) : clean;
 };
 
-export const createRedactor = ({ onFull, maxValues = MAX_VALUES, maxCharacters = MAX_CHARACTERS }: RedactorOptions = {}): Redactor => {
+export const createRedactor = ({
+  onFull,
+  maxValues = MAX_VALUES,
+  maxCharacters = MAX_CHARACTERS,
+  fields = [],
+}: RedactorOptions = {}): Redactor => {
+  const hides = fields.length === 0 ? undefined : createNameCheck(fields);
+  const maskFields = hides === undefined ? undefined : createFieldMask(hides);
+  const toClean = (text: string): string => {
+    const clean = cleanText(text);
+    return maskFields === undefined ? clean : maskFields(clean);
+  };
   const index = createPatternIndex();
   const view = createViews();
   /** How many characters the patterns of a value have; the value used last stands last. */
@@ -123,13 +139,16 @@ export const createRedactor = ({ onFull, maxValues = MAX_VALUES, maxCharacters =
       if (values.size > maxValues) forgetOldest(values);
       while (characters > maxCharacters && seen.size > 1) forgetOldest(seen);
     },
-    mask(text) {
-      const clean = cleanText(text);
-      const spans = spansOf(clean);
-      return spans.length === 0 ? clean : maskSpans(clean, spans, false);
-    },
+    mask: Object.assign(
+      (text: string): string => {
+        const clean = toClean(text);
+        const spans = spansOf(clean);
+        return spans.length === 0 ? clean : maskSpans(clean, spans, false);
+      },
+      { hides },
+    ),
     maskLines(lines) {
-      const clean = cleanText(lines.map((line) => line.replace(/[\r\n]+/g, ' ')).join('\n'));
+      const clean = toClean(lines.map((line) => line.replace(/[\r\n]+/g, ' ')).join('\n'));
       const spans = spansOf(clean);
       return (spans.length === 0 ? clean : maskSpans(clean, spans, true)).split('\n');
     },

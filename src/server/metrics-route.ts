@@ -5,7 +5,7 @@ import type { AuditLog } from '../audit/index.ts';
 import type { Observability } from '../observability/index.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Handle } from './mcp-routes.ts';
-import type { OnRefusedConnection } from './unreadable.ts';
+import type { OnRefusedConnection, RefusedFor } from './unreadable.ts';
 
 /** Prometheus text; prom-client is loaded with the first request. */
 export const metricsRoute =
@@ -33,10 +33,21 @@ export const countConnections = ({ families }: Metrics): ((socket: Socket) => vo
   };
 };
 
-/** Counts connections that end without an answer to a request, and records those that sent something. */
-export const noteRefusedConnections =
-  ({ families }: Metrics, audit: AuditLog | undefined): OnRefusedConnection =>
-  (reason, { address, isSilent, code }) => {
-    families.http_connections_refused_total.labels(reason).inc();
-    if (!isSilent) audit?.refused({ address, action: 'connection', code, message: `no request: ${reason}` });
+/** A flood of connections is one fact: its size stands in the counter. */
+const FLOOD_RECORD_MS = 1000;
+
+/** Counts connections that end without an answer to a request, and records them: those above the limit once a second, those that sent nothing not at all. */
+export const noteRefusedConnections = ({ families }: Metrics, audit: AuditLog | undefined, now: () => number): OnRefusedConnection => {
+  let recordedAt = 0;
+  const isWorthARecord = (reason: RefusedFor, isSilent: boolean): boolean => {
+    if (reason !== 'max_connections') return !isSilent;
+    // Also when the clock was set back.
+    if (Math.abs(now() - recordedAt) < FLOOD_RECORD_MS) return false;
+    recordedAt = now();
+    return true;
   };
+  return (reason, { address, isSilent, code }) => {
+    families.http_connections_refused_total.labels(reason).inc();
+    if (isWorthARecord(reason, isSilent)) audit?.refused({ address, action: 'connection', code, message: `no request: ${reason}` });
+  };
+};

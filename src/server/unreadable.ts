@@ -27,6 +27,12 @@ const UNREADABLE: Refusal = {
   code: 'INVALID_ARGUMENT',
   words: 'This is no HTTP request that can be read.',
 };
+const NO_TUNNEL: Refusal = {
+  line: '405 Method Not Allowed',
+  reason: 'unreadable',
+  code: 'UNSUPPORTED',
+  words: 'This server is no proxy: CONNECT opens nothing.',
+};
 const TOO_LARGE = { reason: 'too_large', code: 'PAYLOAD_TOO_LARGE' } as const;
 
 /** By the code of Node's parser. */
@@ -84,7 +90,13 @@ export const refuseUnreadable = (server: Server, { answering, onRefused }: Unrea
     if (isDue && answer.req.complete) answer.once('finish', refuse);
     else refuse();
   });
-  server.on('checkExpectation', (_, outgoing) => {
+  // Node would cut the connection without a word.
+  server.on('connect', ({ socket: { remoteAddress = '' } }: IncomingMessage, socket) => {
+    onRefused('unreadable', { address: remoteAddress, isSilent: false, code: 'UNSUPPORTED' });
+    socket.on('error', () => {}).end(toText(NO_TUNNEL), () => socket.destroy());
+  });
+  server.on('checkExpectation', ({ socket }, outgoing) => {
+    onRefused('unreadable', { address: socket.remoteAddress ?? '', isSilent: false, code: 'UNSUPPORTED' });
     const body = JSON.stringify(toWireError(new AppError('UNSUPPORTED', 'No expectation but 100-continue is met here.')));
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff' };
     outgoing.writeHead(417, { ...headers, connection: 'close' }).end(body);

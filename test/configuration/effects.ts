@@ -82,6 +82,7 @@ export const EFFECTS: Readonly<Record<string, readonly string[]>> = {
     'kubernetes.kubeconfig',
   ],
   'test/e2e/tls.test.ts': ['server.tls.', 'auth.mtls.subjects', 'secrets.rotation.checkSec'],
+  'test/e2e/redaction.test.ts': ['security.redaction.'],
   'test/e2e/secrets.test.ts': ['secrets.rotation.overlapSec', 'secrets.vault.address', 'secrets.vault.token'],
   'src/secrets/manager.test.ts': ['secrets.rotation.warnBeforeSec'],
   'test/e2e/lifecycle.test.ts': ['server.mode', 'server.shutdownGraceSec'],

@@ -1,9 +1,11 @@
-// A backend that attacks: bombs, floods, redirects, text that pretends to be something else. Through the door, with a real client's bytes.
+// A backend that attacks: bombs, floods, redirects, text that pretends to be something else. Through the door, with a real client's bytes;
+// what is refused is recorded and counted.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { gather } from '../support/evidence.ts';
 import { type Fault, type FaultyShop, openFaultyShop, status } from '../support/faults.ts';
 import { type Reply, send, sendRpc } from '../support/http.ts';
 
@@ -37,6 +39,20 @@ interface Called {
 const ask = (name: string, args: object): Promise<Reply> => sendRpc(`${url}/api/aggregate/http`, 'tools/call', { name, arguments: args });
 const call = async (name: string, args: object): Promise<Called> => JSON.parse((await ask(name, args)).body) as Called;
 
+/** A call that must fail: recorded as a failure with its code, counted as an error, and so is the request to the backend. */
+const callInVain = async (name: string, args: object): Promise<string> => {
+  const { result, records, rise } = await gather({ url }, () => call(name, args));
+  const code = result.result?.structuredContent.error?.code ?? 'none';
+  expect(records.map(({ tool_name, status, error_msg }) => [tool_name, status, error_msg?.split(':', 1)[0]])).toEqual([
+    [name, 'failure', code],
+  ]);
+  expect([rise('tool_calls_total', { tool_name: name, status: 'error' }), rise('mcp_errors_total', { type: code.toLowerCase() })]).toEqual([
+    1, 1,
+  ]);
+  expect(rise('external_api_calls_total', { service_name: 'kubernetes' })).toBeGreaterThan(0);
+  return code;
+};
+
 const PODS = /\/api\/v1\/namespaces\/shop\/pods/;
 const LIST = { kind: 'pods', namespace: 'shop' };
 
@@ -65,16 +81,16 @@ describe('answers that are too much', () => {
     ['gzip', () => gzipSync(FLOOD)],
     ['br', () => brotliCompressSync(FLOOD, { params: { 1: 1 } })],
     ['gzip, gzip', () => gzipSync(gzipSync(FLOOD))],
-  ])('a bomb packed with %s is refused without being held in memory', async (coding, pack) => {
+  ])('a bomb packed with %s is refused without being held in memory, recorded and counted', async (coding, pack) => {
     const bytes = pack();
     expect(bytes.length).toBeLessThan(2_000_000);
     shop.inject(PODS, packed(coding, bytes));
     let most = 0;
     const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 5);
     const before = process.memoryUsage().arrayBuffers;
-    const { result } = await call('kubernetes_list_resources', LIST);
+    const code = await callInVain('kubernetes_list_resources', LIST);
     clearInterval(watch);
-    expect(result?.structuredContent.error).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { service: 'kubernetes' } });
+    expect(code).toBe('PAYLOAD_TOO_LARGE');
     expect(most - before).toBeLessThan(250 * 1024 * 1024);
   });
 
@@ -89,14 +105,13 @@ describe('answers that are too much', () => {
       /PAYLOAD_TOO_LARGE|DEADLINE_EXCEEDED/,
     ],
     ['an answer announced as 100 MB', 'kubernetes_list_resources', LIST, PODS, '', '', /PAYLOAD_TOO_LARGE/],
-  ] as const)('%s is refused', async (_, tool, args, path, type, chunk, code) => {
+  ] as const)('%s is refused, recorded and counted', async (_, tool, args, path, type, chunk, code) => {
     const announced: Fault = (response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 * 1024 * 1024 });
       response.write('{');
     };
     shop.inject(path, chunk === '' ? announced : flood(type, chunk));
-    const { result } = await call(tool, args);
-    expect(result?.structuredContent.error?.code).toMatch(code);
+    expect(await callInVain(tool, args)).toMatch(code);
   });
 
   it.each([
@@ -116,16 +131,18 @@ describe('answers that are too much', () => {
     shop.inject(PODS, (response) => {
       response.socket?.write(`HTTP/1.1 200 OK\r\n${'X-A: a\r\n'.repeat(100_000)}`);
     });
-    const { result } = await call('kubernetes_list_resources', LIST);
-    expect(result?.structuredContent.error?.code).toBe('SERVICE_UNAVAILABLE');
+    expect(await callInVain('kubernetes_list_resources', LIST)).toBe('SERVICE_UNAVAILABLE');
   });
 
   it('JSON nested beyond reason is read or refused, and no fault of the server', async () => {
     const deep = `{"kind":"PodList","items":[{"metadata":{"name":"a","annotations":${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}}}]}`;
     shop.inject(PODS, (response) => response.writeHead(200, { 'content-type': 'application/json' }).end(deep));
     for (const view of ['table', 'full']) {
-      const { body } = await ask('kubernetes_list_resources', { ...LIST, view });
-      expect(body).not.toMatch(/"code":"INTERNAL"|RangeError/);
+      const { result, records, rise } = await gather({ url }, () => ask('kubernetes_list_resources', { ...LIST, view }));
+      expect(result.body).not.toMatch(/"code":"INTERNAL"|RangeError/);
+      const isRefused = (JSON.parse(result.body) as Called).result?.isError === true;
+      expect(records.map(({ status }) => status)).toEqual([isRefused ? 'failure' : 'success']);
+      expect(rise('tool_calls_total', { status: isRefused ? 'error' : 'success' })).toBe(1);
     }
   });
 });
@@ -154,8 +171,8 @@ describe('redirects', () => {
   it.each([301, 302, 303, 307, 308])('a %d to another host is not followed, and no credential is sent there', async (code) => {
     const to = `http://127.0.0.1:${(thief.address() as AddressInfo).port}/steal?token=canary`;
     shop.inject(PODS, (response) => response.writeHead(code, { location: to }).end());
+    expect(await callInVain('kubernetes_list_resources', LIST)).toBe('DATA_ERROR');
     const { body } = await ask('kubernetes_list_resources', LIST);
-    expect((JSON.parse(body) as Called).result?.structuredContent.error).toMatchObject({ code: 'DATA_ERROR' });
     expect(stolen).toEqual([]);
     expect(body).not.toMatch(/steal|canary/);
   });

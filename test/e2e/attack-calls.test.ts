@@ -1,15 +1,23 @@
-// Attacks inside of calls: names that are paths, expressions that are bombs, tokens of others, altered or late.
+// Attacks inside of calls: names that are paths, expressions that are bombs, tokens of others, altered or late. Each is refused, recorded and counted.
 
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NOTES } from '../support/audit.ts';
+import { type Evidence, gather, type Place, toOutcome } from '../support/evidence.ts';
 import { type Reply, sendRpc } from '../support/http.ts';
 import { backend, resetNotes } from '../support/notes-service.ts';
 import { openApp, openShop, type Shop } from '../support/shop.ts';
 
 const KEYS = { anna: 'cnm_anna_Zk3v9Qp7Lw2Xr8Tn5Yb1', ben: 'cnm_ben_Hd6Jf4Gs0Va3Kp8Rt5' } as const;
+/** Who reads the audit log. */
+const WATCHER = 'cnm_watcher_Qw8Lk2Zx5Vb7Nm4Jh';
+const API_KEYS = [
+  ...Object.entries(KEYS).map(([name, key]) => ({ name, key, scopes: ['read', 'write'] })),
+  { name: 'watcher', key: WATCHER, scopes: ['admin'] },
+];
+const toPlace = (url: string): Place => ({ url, headers: { 'x-api-key': WATCHER } });
 
 let shop: Shop;
 let url: string;
@@ -20,7 +28,7 @@ beforeAll(async () => {
     flags: {
       'ratelimit.enabled': false,
       'auth.enabled': true,
-      'auth.apiKeys': Object.entries(KEYS).map(([name, key]) => ({ name, key, scopes: ['read', 'write'] })),
+      'auth.apiKeys': API_KEYS,
       'security.allowWrites': true,
       plugins: [NOTES],
     },
@@ -76,6 +84,15 @@ const forgeries = (token: string): string[] => [
   'ä'.repeat(50),
 ];
 
+/** Every call of that tool was refused: as many records of failures as calls, each with its caller, and as many counted. */
+const expectRefused = ({ records, rise }: Evidence<unknown>, tool: string, callers: readonly string[]): void => {
+  expect(records.map(({ action, tool_name, user_id, status }) => [action, tool_name, user_id, status])).toEqual(
+    callers.map((caller) => ['tools/call', tool, `key:${caller}`, 'failure']),
+  );
+  const counted = [rise('tool_calls_total', { tool_name: tool, status: 'error' }), rise('tool_calls_total'), rise('mcp_errors_total')];
+  expect(counted).toEqual([callers.length, callers.length, callers.length]);
+};
+
 describe('a cursor', () => {
   const LIST = { kind: 'pods', namespace: 'shop', limit: 3 };
   const next = async (): Promise<string> => (await call('kubernetes_list_resources', LIST)).structuredContent.page?.next ?? '';
@@ -84,18 +101,46 @@ describe('a cursor', () => {
     const cursor = await next();
     expect(cursor.length).toBeGreaterThan(40);
     expect((await call('kubernetes_list_resources', { ...LIST, cursor })).isError).toBeUndefined();
-    expect(await codeOf('kubernetes_list_resources', { ...LIST, cursor }, 'ben')).toBe('INVALID_ARGUMENT');
-    expect(await codeOf('kubernetes_list_resources', { ...LIST, namespace: 'kube-system', cursor })).toBe('INVALID_ARGUMENT');
-    expect(await codeOf('kubernetes_list_events', { namespace: 'shop', cursor })).toBe('INVALID_ARGUMENT');
-    late = 16 * 60_000;
-    expect(await codeOf('kubernetes_list_resources', { ...LIST, cursor })).toBe('CURSOR_EXPIRED');
+    const evidence = await gather(toPlace(url), async () => {
+      expect(await codeOf('kubernetes_list_resources', { ...LIST, cursor }, 'ben')).toBe('INVALID_ARGUMENT');
+      expect(await codeOf('kubernetes_list_resources', { ...LIST, namespace: 'kube-system', cursor })).toBe('INVALID_ARGUMENT');
+      late = 16 * 60_000;
+      expect(await codeOf('kubernetes_list_resources', { ...LIST, cursor })).toBe('CURSOR_EXPIRED');
+    });
+    expectRefused(evidence, 'kubernetes_list_resources', ['ben', 'anna', 'anna']);
+    const other = await gather(toPlace(url), () => codeOf('kubernetes_list_events', { namespace: 'shop', cursor }));
+    expect(other.result).toBe('INVALID_ARGUMENT');
+    expectRefused(other, 'kubernetes_list_events', ['anna']);
+  });
+
+  it('of a list of the protocol itself is refused when it is made up, recorded and counted', async () => {
+    const methods = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'];
+    const headers = { 'x-api-key': KEYS.anna };
+    const { records, rise } = await gather(toPlace(url), async () => {
+      for (const method of methods) {
+        const { body } = await sendRpc(`${url}/api/aggregate/http`, method, { cursor: '../../etc/passwd' }, { headers });
+        expect(JSON.parse(body).error).toMatchObject({ code: -32602, message: 'Invalid cursor' });
+      }
+    });
+    expect(records.map(({ action, user_id, status }) => [action, user_id, status])).toEqual(
+      methods.map((method) => [method, 'key:anna', 'failure']),
+    );
+    for (const method of methods) expect(rise('mcp_requests_total', { method, status: 'error' })).toBe(1);
   });
 
   it('that was altered or made up is refused, whatever it is', async () => {
-    for (const cursor of forgeries(await next())) {
-      const result = await call('kubernetes_list_resources', { ...LIST, cursor });
-      expect([cursor.slice(0, 30), result.structuredContent.error?.code]).toEqual([cursor.slice(0, 30), 'INVALID_ARGUMENT']);
-    }
+    const forged = forgeries(await next());
+    const evidence = await gather(toPlace(url), async () => {
+      for (const cursor of forged) {
+        const result = await call('kubernetes_list_resources', { ...LIST, cursor });
+        expect([cursor.slice(0, 30), result.structuredContent.error?.code]).toEqual([cursor.slice(0, 30), 'INVALID_ARGUMENT']);
+      }
+    });
+    expectRefused(
+      evidence,
+      'kubernetes_list_resources',
+      forged.map(() => 'anna'),
+    );
   });
 });
 
@@ -112,16 +157,19 @@ describe('a plan', () => {
       expect(refused).toContain(structuredContent.error?.code);
       expect(backend.writes).toBe(0);
     };
-    await attempt({ ...CHANGE, apply }, 'ben');
-    await attempt({ ...CHANGE, text: 'another', apply });
-    await attempt({
-      ...CHANGE,
-      apply: (await call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop', limit: 3 })).structuredContent.page?.next,
+    const cursor = (await call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop', limit: 3 })).structuredContent.page?.next;
+    const forged = forgeries(apply).filter((one) => one.trim() !== '');
+    const evidence = await gather(toPlace(url), async () => {
+      await attempt({ ...CHANGE, apply }, 'ben');
+      await attempt({ ...CHANGE, text: 'another', apply });
+      await attempt({ ...CHANGE, apply: cursor });
+      for (const one of forged) await attempt({ ...CHANGE, apply: one });
+      late = 24 * 3_600_000;
+      await attempt({ ...CHANGE, apply });
     });
-    for (const forged of forgeries(apply)) if (forged.trim() !== '') await attempt({ ...CHANGE, apply: forged });
-    late = 24 * 3_600_000;
-    await attempt({ ...CHANGE, apply });
     late = 0;
+    expectRefused(evidence, 'notes_set_text', ['ben', 'anna', 'anna', ...forged.map(() => 'anna'), 'anna']);
+    expect(JSON.stringify(evidence.records)).not.toContain(apply);
     expect((await call('notes_set_text', { ...CHANGE, apply })).structuredContent).toMatchObject({ phase: 'applied' });
     expect(backend.writes).toBe(1);
   });
@@ -134,16 +182,16 @@ describe('the id of a change', () => {
     const changeId = String((await call('notes_set_text', { ...args, apply })).structuredContent['changeId']);
     const written = backend.writes;
     const forged = [...flips(changeId), ...forgeries(changeId), '__proto__', 'constructor', 'change:claim:x', '*', '../first'];
-    for (const one of forged) {
-      const code = await codeOf('platform_undo_change', { changeId: one });
-      expect([one.slice(0, 30), code]).toEqual([one.slice(0, 30), expect.stringMatching(/^(NOT_FOUND|INVALID_ARGUMENT)$/)]);
-    }
-    expect(await codeOf('platform_undo_change', { changeId }, 'ben')).toBe('NOT_FOUND');
-    expect(await codeOf('platform_undo_change', { changeId, apply })).toMatch(/INVALID_ARGUMENT|FAILED_PRECONDITION/);
+    const evidence = await gather(toPlace(url), async () => {
+      for (const one of forged) {
+        const code = await codeOf('platform_undo_change', { changeId: one });
+        expect([one.slice(0, 30), code]).toEqual([one.slice(0, 30), expect.stringMatching(/^(NOT_FOUND|INVALID_ARGUMENT)$/)]);
+      }
+      expect(await codeOf('platform_undo_change', { changeId }, 'ben')).toBe('NOT_FOUND');
+      expect(await codeOf('platform_undo_change', { changeId, apply })).toMatch(/INVALID_ARGUMENT|FAILED_PRECONDITION/);
+    });
     expect(backend.writes).toBe(written);
-    const query = { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 1000, order: 'desc', toolName: 'platform_undo_change' } as const;
-    const page = await shop.app.audit?.query(query);
-    expect(page?.records.filter(({ status }) => status === 'failure').length).toBeGreaterThanOrEqual(forged.length);
+    expectRefused(evidence, 'platform_undo_change', [...forged.map(() => 'anna'), 'ben', 'anna']);
   });
 });
 
@@ -160,7 +208,7 @@ describe('a confirmation', () => {
       {
         'ratelimit.enabled': false,
         'auth.enabled': true,
-        'auth.apiKeys': Object.entries(KEYS).map(([name, key]) => ({ name, key, scopes: ['read', 'write'] })),
+        'auth.apiKeys': API_KEYS,
         'security.allowWrites': true,
         'security.approval.write': 'elicit',
         plugins: [NOTES],
@@ -180,24 +228,72 @@ describe('a confirmation', () => {
     const { result } = await attempt('anna');
     const requestState = String(result?.['requestState']);
     const foreign = [requestState, ...forgeries(requestState).filter((one) => one.trim() !== '')];
-    for (const [at, state] of foreign.entries()) {
-      const answer = await attempt(at === 0 ? 'ben' : 'anna', { ...YES, requestState: state });
-      expect(answer.error).toMatchObject({ code: -32602 });
-      expect(backend.writes).toBe(0);
-    }
-    late = 6 * 60_000;
-    expect((await attempt('anna', { ...YES, requestState })).error).toMatchObject({ code: -32602 });
+    const refused = await gather(toPlace(door), async () => {
+      for (const [at, state] of foreign.entries()) {
+        const answer = await attempt(at === 0 ? 'ben' : 'anna', { ...YES, requestState: state });
+        expect(answer.error).toMatchObject({ code: -32602 });
+      }
+      late = 6 * 60_000;
+      expect((await attempt('anna', { ...YES, requestState })).error).toMatchObject({ code: -32602 });
+    });
     late = 0;
+    expect(backend.writes).toBe(0);
+    expect(refused.records.map(({ action, user_id, status, error_msg }) => [action, user_id, status, error_msg])).toEqual([
+      ['tools/call', 'key:ben', 'failure', 'INVALID_ARGUMENT: This request state is invalid.'],
+      ...foreign.slice(1).map(() => ['tools/call', 'key:anna', 'failure', 'INVALID_ARGUMENT: This request state is invalid.']),
+      ['tools/call', 'key:anna', 'failure', 'INVALID_ARGUMENT: This request state is expired.'],
+    ]);
+    expect(JSON.stringify(refused.records)).not.toContain(requestState);
+    const count = foreign.length + 1;
+    expect(refused.rise('mcp_requests_total', { method: 'tools/call', status: 'denied' })).toBe(count);
+
     expect((await attempt('anna', { ...YES, requestState })).result).toMatchObject({ structuredContent: { phase: 'applied' } });
     expect(backend.writes).toBe(1);
-    // Sent again, at once and later: nothing is written twice, whatever is answered.
-    await attempt('anna', { ...YES, requestState });
-    await Promise.all(Array.from({ length: 5 }, () => attempt('anna', { ...YES, requestState })));
-    late = 24 * 3_600_000;
-    expect((await attempt('anna', { ...YES, requestState })).error).toMatchObject({ code: -32602 });
-    late = 0;
+    // Sent again, at once and later: nothing is written twice, and each attempt is seen.
+    const replayed = await gather(toPlace(door), async () => {
+      await attempt('anna', { ...YES, requestState });
+      await Promise.all(Array.from({ length: 5 }, () => attempt('anna', { ...YES, requestState })));
+    });
     expect(backend.writes).toBe(1);
+    expect(replayed.records.map(toOutcome)).toEqual(Array.from({ length: 6 }, () => ['tools/call', 'denied', 'APPROVAL_REQUIRED']));
+    // Each was asked anew, for there is another change to approve now.
+    expect(replayed.rise('tool_calls_total', { tool_name: CHANGE.name })).toBe(6);
+    late = 24 * 3_600_000;
+    const later = await gather(toPlace(door), () => attempt('anna', { ...YES, requestState }));
+    late = 0;
+    expect(later.result.error).toMatchObject({ code: -32602 });
+    expect([later.records.length, later.rise('mcp_requests_total', { status: 'denied' })]).toEqual([1, 1]);
+    expect(backend.writes).toBe(1);
+    const other = { arguments: { id: 'first', text: 'once' } };
+    const again = String((await attempt('anna', other)).result?.['requestState']);
+    const storm = await gather(toPlace(door), () =>
+      Promise.all(Array.from({ length: 5 }, () => attempt('anna', { ...YES, ...other, requestState: again }))),
+    );
+    expect(backend.writes).toBe(2);
+    expect(storm.records.map(({ status }) => status).toSorted()).toEqual(['denied', 'denied', 'denied', 'denied', 'success']);
+    expect(storm.rise('tool_calls_total', { tool_name: CHANGE.name })).toBe(5);
     await asking.close();
+  });
+});
+
+describe('a task', () => {
+  it('of somebody else, or made up, is unknown; the attempts are recorded and counted', async () => {
+    const extensions = { 'io.modelcontextprotocol/tasks': {} };
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': { extensions } };
+    const methods = ['tasks/get', 'tasks/update', 'tasks/cancel'];
+    const ids = ['00000000-0000-4000-8000-000000000000', '__proto__', '../1'];
+    const { records, rise } = await gather(toPlace(url), async () => {
+      for (const method of methods)
+        for (const taskId of ids) {
+          const headers = { 'x-api-key': KEYS.ben, 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': taskId };
+          const { body } = await sendRpc(`${url}/api/aggregate/http`, method, { taskId, _meta: meta }, { headers });
+          expect(JSON.parse(body).error).toMatchObject({ code: -32602, message: 'Unknown task' });
+        }
+    });
+    expect(records.map(({ action, user_id, status }) => [action, user_id, status])).toEqual(
+      methods.flatMap((method) => ids.map(() => [method, 'key:ben', 'failure'])),
+    );
+    expect(rise('mcp_requests_total', { method: 'other', status: 'denied' })).toBe(9);
   });
 });
 
@@ -333,8 +429,8 @@ describe('names that are more than names', () => {
       'the path of a proxy request, bare',
       (evil: string) => ['kubernetes_proxy_request', { name: 'pod/a', namespace: 'shop', port: '80', path: evil }],
     ],
-  ] as const)('%s reaches nothing else than it says', async (_, toCall) => {
-    for (const evil of NAMES) {
+  ] as const)('%s reaches nothing else than it says; each attempt is recorded and counted, as refused where it was', async (_, toCall) => {
+    const attempt = async (evil: string): Promise<boolean> => {
       const [name, args] = toCall(evil);
       asked = [];
       const { body, status } = await sendRpc(`${door}/api/aggregate/http`, 'tools/call', { name, arguments: args });
@@ -346,7 +442,19 @@ describe('names that are more than names', () => {
         // A query of its own has only what is asked of a port.
         if (!line.includes('/proxy/')) expect(line).not.toMatch(/\/secrets|[?&](watch|labelSelector)=(true|x)(&|$)/);
       }
-    }
+      return (JSON.parse(body) as { result: Result }).result.isError === true;
+    };
+    const { result, records, rise } = await gather({ url: door }, async () => {
+      const refused: boolean[] = [];
+      for (const evil of NAMES) refused.push(await attempt(evil));
+      return refused;
+    });
+    expect(records.map(({ action, status }) => [action, status])).toEqual(
+      result.map((isRefused) => ['tools/call', isRefused ? 'failure' : 'success']),
+    );
+    expect(rise('tool_calls_total')).toBe(NAMES.length);
+    expect(rise('tool_calls_total', { status: 'error' })).toBe(result.filter(Boolean).length);
+    expect(result).toContain(true);
   });
 });
 
@@ -365,11 +473,16 @@ describe('expressions that are bombs', () => {
   ])('%j is matched in linear time or refused', async (grep) => {
     const { structuredContent } = await call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop', view: 'names', limit: 1 });
     const [pod] = structuredContent['names'] as string[];
-    const result = await call('kubernetes_get_logs', { name: pod, namespace: 'shop', grep });
-    if (result.isError === true)
-      expect(result.structuredContent.error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { argument: 'grep' } });
-    const named = await call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop', name: `/${grep}/` });
-    if (named.isError === true) expect(named.structuredContent.error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    const { result, records, rise } = await gather(toPlace(url), async () => [
+      await call('kubernetes_get_logs', { name: pod, namespace: 'shop', grep }),
+      await call('kubernetes_list_resources', { kind: 'pods', namespace: 'shop', name: `/${grep}/` }),
+    ]);
+    const [matched, named] = result;
+    if (matched?.isError === true)
+      expect(matched.structuredContent.error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { argument: 'grep' } });
+    if (named?.isError === true) expect(named.structuredContent.error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(records.map(({ status }) => status)).toEqual(result.map(({ isError }) => (isError === true ? 'failure' : 'success')));
+    expect(rise('mcp_errors_total', { type: 'invalid_argument' })).toBe(result.filter(({ isError }) => isError === true).length);
   });
 
   it('a glob of many stars is matched in linear time', async () => {

@@ -1,9 +1,9 @@
-// Attacks on the door: requests that are none, doubled, folded, smuggled, forged; each is refused in the one shape, and the server goes on.
+// Attacks on the door: requests that are none, doubled, folded, smuggled, forged; each is refused in the one shape, recorded and counted, and the server goes on.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gather, toOutcome } from '../support/evidence.ts';
 import { errorOf, type Reply, send, sendRpc } from '../support/http.ts';
 import { type Cluster, openCluster, type Running, startProgram } from '../support/program.ts';
-import { scrape } from '../support/prometheus-text.ts';
 import { type RawReply, sendRaw } from '../support/raw.ts';
 
 const HTTP = '/api/aggregate/http';
@@ -30,6 +30,7 @@ afterAll(async () => {
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
 const POST = `POST ${HTTP} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
+const META = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} };
 const GET = 'GET /health HTTP/1.1\r\nHost: localhost\r\n';
 
 const bodyOf = ({ text }: RawReply): { error?: { code?: unknown; message?: string } } =>
@@ -57,10 +58,13 @@ describe('what is no request', () => {
     ['a port that is none', 'GET /health HTTP/1.1\r\nHost: localhost:99999\r\n\r\n'],
     ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['a TLS greeting', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['a backslash in the path', 'GET /api\\..\\metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['bytes beyond ASCII in the path', 'GET /health\xff HTTP/1.1\r\nHost: localhost\r\n\r\n'],
-  ])('%s: 400 in the shape of all errors, and the connection is closed', async (_, bytes) => {
-    const reply = await sendRaw(server.url, bytes);
+  ])('%s: 400 in the shape of all errors, recorded, counted, and the connection is closed', async (_, bytes) => {
+    const { result: reply, records, rise } = await gather(server, () => sendRaw(server.url, bytes));
     expect(reply.statuses).toEqual([400]);
+    expect(records.map(toOutcome)).toEqual([['connection', 'denied', 'INVALID_ARGUMENT']]);
+    expect(rise('http_connections_refused_total')).toBe(1);
     expect(reply.text).toMatch(/^content-type: application\/json/im);
     expect(reply.text).toMatch(/^x-content-type-options: nosniff/im);
     expect(bodyOf(reply).error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/^\S.{20}/) });
@@ -71,14 +75,23 @@ describe('what is no request', () => {
     ['headers of 20 KB', `${GET}X-A: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'PAYLOAD_TOO_LARGE'],
     ['three thousand headers', `${GET}${Array.from({ length: 3000 }, (_, at) => `a${at}: b\r\n`).join('')}\r\n`, 431, 'PAYLOAD_TOO_LARGE'],
     ['an expectation', `${POST}Expect: 200-maybe\r\nContent-Length: 40\r\n\r\n${PING}`, 417, 'UNSUPPORTED'],
-  ])('%s: %d', async (_, bytes, status, code) => {
-    const reply = await sendRaw(server.url, bytes);
+    ['a tunnel', 'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n', 405, 'UNSUPPORTED'],
+  ])('%s: %d, recorded and counted', async (_, bytes, status, code) => {
+    const { result: reply, records, rise } = await gather(server, () => sendRaw(server.url, bytes));
     expect([reply.statuses, bodyOf(reply).error?.code]).toEqual([[status], code]);
+    expect(records.map(toOutcome)).toEqual([['connection', 'denied', code]]);
+    expect(rise('http_connections_refused_total')).toBe(1);
   });
 
   it('a body that ends early leaves the rest as a request of its own, which must hold for itself', async () => {
-    const reply = await sendRaw(server.url, `${POST}Content-Length: 5\r\n\r\n{"a":GET /metrics HTTP/1.1\r\nHost: evil.example.com\r\n\r\n`);
+    const bytes = `${POST}Content-Length: 5\r\n\r\n{"a":GET /metrics HTTP/1.1\r\nHost: evil.example.com\r\n\r\n`;
+    const { result: reply, records, rise } = await gather(server, () => sendRaw(server.url, bytes));
     expect(reply.statuses).toEqual([400, 403]);
+    expect(records.map(toOutcome).toSorted()).toEqual([
+      ['GET /metrics', 'denied', 'FORBIDDEN'],
+      [`POST ${HTTP}`, 'denied', 'INVALID_ARGUMENT'],
+    ]);
+    expect([rise('http_requests_total', { status_code: '400' }), rise('http_requests_total', { status_code: '403' })]).toEqual([1, 1]);
   });
 
   it('what comes after a broken request on the same connection is never answered', async () => {
@@ -95,17 +108,15 @@ describe('what never becomes a request', () => {
   ];
 
   it('is counted by its kind, and recorded with where it came from and nothing of what it was (SEED-MW-02)', async () => {
-    const before = await scrape(`${server.url}/metrics`);
-    for (const bytes of EVILS) expect((await sendRaw(server.url, bytes)).statuses).toEqual([400]);
-    expect((await sendRaw(server.url, `${GET}X-A: ${'a'.repeat(20_000)}\r\n\r\n`)).statuses).toEqual([431]);
-    const after = await scrape(`${server.url}/metrics`);
-    const rise = (reason: string): number =>
-      after.value('http_connections_refused_total', { reason }) - before.value('http_connections_refused_total', { reason });
-    expect([rise('unreadable'), rise('too_large')]).toEqual([3, 1]);
-    const records = JSON.parse((await send(`${server.url}/api/audit/logs?limit=4`)).body) as Record<string, string>[];
+    const { records, rise } = await gather(server, async () => {
+      for (const bytes of EVILS) expect((await sendRaw(server.url, bytes)).statuses).toEqual([400]);
+      expect((await sendRaw(server.url, `${GET}X-A: ${'a'.repeat(20_000)}\r\n\r\n`)).statuses).toEqual([431]);
+    });
+    const refused = (reason: string): number => rise('http_connections_refused_total', { reason });
+    expect([refused('unreadable'), refused('too_large')]).toEqual([3, 1]);
     expect(records.map(({ action, status, caller_ip, error_msg }) => [action, status, caller_ip, error_msg])).toEqual([
-      ['connection', 'denied', '127.0.0.1', 'PAYLOAD_TOO_LARGE: no request: too_large'],
       ...EVILS.map(() => ['connection', 'denied', '127.0.0.1', 'INVALID_ARGUMENT: no request: unreadable']),
+      ['connection', 'denied', '127.0.0.1', 'PAYLOAD_TOO_LARGE: no request: too_large'],
     ]);
     expect(JSON.stringify(records)).not.toContain('evil');
   });
@@ -141,18 +152,27 @@ describe('headers that claim something', () => {
     '[::]',
     '[fe80::1]',
     'ip6-localhost',
-  ])('a Host of %s is refused on every route: DNS rebinding', async (host) => {
-    for (const path of ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs', '/api/kubernetes/sse']) {
-      const reply = await send(`${server.url}${path}`, { headers: { host } });
-      expect([reply.status, errorOf(reply).code]).toEqual([403, 'FORBIDDEN']);
-    }
+  ])('a Host of %s is refused on every route, recorded and counted: DNS rebinding', async (host) => {
+    const paths = ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs', '/api/kubernetes/sse'];
+    const { records, rise } = await gather(server, async () => {
+      for (const path of paths) {
+        const reply = await send(`${server.url}${path}`, { headers: { host } });
+        expect([reply.status, errorOf(reply).code]).toEqual([403, 'FORBIDDEN']);
+      }
+    });
+    expect(records.map(toOutcome)).toEqual(paths.map((path) => [`GET ${path}`, 'denied', 'FORBIDDEN']));
+    expect(rise('http_requests_total', { status_code: '403' })).toBe(paths.length);
   });
 
   it.each(['[::ffff:127.0.0.1]', '[::127.0.0.1]', '[0:0:0:0:0:0:0:1]', '[::1]evil', 'localhost:80.evil.example.com'])(
     'a Host of %s, which no client writes, is refused on every route',
     async (host) => {
-      for (const path of ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs'])
-        expect([400, 403]).toContain((await send(`${server.url}${path}`, { headers: { host } })).status);
+      const paths = ['/mcp', '/health', HTTP, '/metrics', '/api/audit/logs'];
+      const { records, rise } = await gather(server, async () => {
+        for (const path of paths) expect([400, 403]).toContain((await send(`${server.url}${path}`, { headers: { host } })).status);
+      });
+      expect(records.map(({ status }) => status)).toEqual(paths.map(() => 'denied'));
+      expect(rise('http_connections_refused_total') + rise('http_requests_total', { status_code: '403' })).toBe(paths.length);
     },
   );
 
@@ -167,30 +187,74 @@ describe('headers that claim something', () => {
     'http://127.0.0.1@evil.example.com',
     'x',
   ])('an Origin of %s is refused on every route', async (origin) => {
-    for (const path of ['/mcp', '/health', HTTP, '/api/kubernetes/sse'])
-      expect((await send(`${server.url}${path}`, { headers: { origin } })).status).toBe(403);
+    const paths = ['/mcp', '/health', HTTP, '/api/kubernetes/sse'];
+    const { records, rise } = await gather(server, async () => {
+      for (const path of paths) expect((await send(`${server.url}${path}`, { headers: { origin } })).status).toBe(403);
+    });
+    expect(records.map(toOutcome)).toEqual(paths.map((path) => [`GET ${path}`, 'denied', 'FORBIDDEN']));
+    expect(rise('http_requests_total', { status_code: '403' })).toBe(paths.length);
   });
 
-  it('an absolute address in the request line matches no route, and two hosts are refused', async () => {
-    const absolute = await sendRaw(
-      server.url,
-      'GET http://evil.example.com/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
-    );
-    expect(absolute.statuses).toEqual([404]);
-    const doubled = await sendRaw(
-      server.url,
-      'GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example.com\r\nConnection: close\r\n\r\n',
-    );
-    expect(doubled.statuses).toEqual([403]);
+  it.each([
+    ['an absolute address in the request line', 'http://evil.example.com/health', '', 404, 'NOT_FOUND'],
+    ['two hosts', '/health', 'Host: evil.example.com\r\n', 403, 'FORBIDDEN'],
+    ['an encoded slash', '/api/kubernetes%2fhttp', '', 404, 'NOT_FOUND'],
+    ['an encoded dot', '/health/%2e%2e/metrics', '', 404, 'NOT_FOUND'],
+    ['a way up', '/api/../../etc/passwd', '', 404, 'NOT_FOUND'],
+    ['a doubled slash', '//evil.example.com/health', '', 404, 'NOT_FOUND'],
+    ['a zero byte', '/health%00', '', 404, 'NOT_FOUND'],
+  ])('%s reaches no route, and is recorded and counted', async (_, path, more, status, code) => {
+    const bytes = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}Connection: close\r\n\r\n`;
+    const { result, records, rise } = await gather(server, () => sendRaw(server.url, bytes));
+    expect(result.statuses).toEqual([status]);
+    expect(records.map(toOutcome)).toEqual([[expect.stringMatching(/^GET (other|\/health)$/), 'denied', code]]);
+    expect(rise('http_requests_total', { status_code: String(status) })).toBe(1);
   });
 
-  it.each(['CONNECT localhost:80', 'TRACE /health', 'OPTIONS *', 'PATCH /mcp', 'PUT /api/audit/logs'])('%s does nothing', async (line) => {
-    const { statuses, text } = await sendRaw(
-      server.url,
-      `${line} HTTP/1.1\r\nHost: localhost\r\nX-Echo: canary\r\nConnection: close\r\n\r\n`,
-    );
-    for (const status of statuses) expect([400, 404, 405]).toContain(status);
-    expect(text).not.toContain('canary');
+  it('a path that is merely not there is counted; clients look for such ones, and records would be full of them', async () => {
+    const { records, rise } = await gather(server, async () => {
+      expect((await send(`${server.url}/.well-known/oauth-protected-resource`)).status).toBe(404);
+      expect((await send(`${server.url}${HTTP}`)).status).toBe(405);
+    });
+    expect(records).toEqual([]);
+    expect([rise('http_requests_total', { status_code: '404' }), rise('http_requests_total', { status_code: '405' })]).toEqual([1, 1]);
+  });
+
+  it('a session or stream of somebody else is not found; the attempts are recorded and counted', async () => {
+    const id = '00000000-0000-4000-8000-000000000000';
+    const { records, rise } = await gather(server, async () => {
+      expect((await sendRpc(`${server.url}/api/kubernetes/sse/message?sessionId=${id}`, 'ping')).status).toBe(404);
+    });
+    expect(records.map(toOutcome)).toEqual([['POST /api/kubernetes/sse/message', 'denied', 'NOT_FOUND']]);
+    expect(rise('http_requests_total', { status_code: '404' })).toBe(1);
+  });
+
+  it.each([
+    ['CONNECT localhost:80', 405],
+    ['TRACE /health', 405],
+    ['OPTIONS *', 400],
+    ['PATCH /mcp', 405],
+    ['PUT /api/audit/logs', 405],
+  ])('%s does nothing, and is recorded and counted', async (line, status) => {
+    const bytes = `${line} HTTP/1.1\r\nHost: localhost\r\nX-Echo: canary\r\nConnection: close\r\n\r\n`;
+    const { result, records, rise } = await gather(server, () => sendRaw(server.url, bytes));
+    expect(result.statuses).toEqual([status]);
+    expect(result.text).not.toContain('canary');
+    expect(records.map((record) => record.status)).toEqual(['denied']);
+    expect(rise('http_connections_refused_total') + rise('http_requests_total', { status_code: String(status) })).toBe(1);
+  });
+
+  it.each([
+    ['another tool', { 'mcp-method': 'tools/call', 'mcp-name': 'platform_list_clusters' }],
+    ['another method', { 'mcp-method': 'tools/list', 'mcp-name': 'platform_status' }],
+    ['another revision', { 'mcp-method': 'tools/call', 'mcp-name': 'platform_status', 'mcp-protocol-version': '__proto__' }],
+  ])('headers that name %s than the body are refused, recorded and counted: a proxy may have believed them', async (_, claimed) => {
+    const headers = { 'mcp-protocol-version': '2026-07-28', ...claimed };
+    const params = { name: 'platform_status', arguments: {}, _meta: META };
+    const { result, records, rise } = await gather(server, () => sendRpc(`${server.url}${HTTP}`, 'tools/call', params, { headers }));
+    expect([result.status, errorOf(result).message]).toEqual([400, expect.any(String)]);
+    expect(records.map(toOutcome)).toEqual([[`POST ${HTTP}`, 'denied', 'INVALID_ARGUMENT']]);
+    expect([rise('http_requests_total', { status_code: '400' }), rise('tool_calls_total')]).toEqual([1, 0]);
   });
 
   it('an X-Request-Id that could break lines or headers is replaced, in the answer, the log and the record', async () => {
@@ -215,22 +279,24 @@ describe('headers that claim something', () => {
   });
 
   it('keys of a prototype in the query are refused where a query is read, and change nothing elsewhere', async () => {
-    for (const query of [
-      '__proto__[polluted]=1',
-      '__proto__.polluted=1',
-      '__proto__=1',
-      'constructor[prototype][polluted]=1',
-      'constructor=1',
-    ]) {
-      for (const path of ['/mcp', '/api/audit/logs', '/api/audit/stats']) {
-        const reply = await send(`${server.url}${path}?${query}`, { headers: { accept: 'text/event-stream' } });
-        expect([path, reply.status, errorOf(reply).code]).toEqual([path, 400, 'INVALID_ARGUMENT']);
+    const keys = ['__proto__[polluted]', '__proto__.polluted', '__proto__', 'constructor[prototype][polluted]', 'constructor'];
+    const paths = ['/mcp', '/api/audit/logs', '/api/audit/stats'];
+    const { records, rise } = await gather(server, async () => {
+      for (const key of keys) {
+        for (const path of paths) {
+          const reply = await send(`${server.url}${path}?${key}=1`, { headers: { accept: 'text/event-stream' } });
+          expect([path, reply.status, errorOf(reply).code]).toEqual([path, 400, 'INVALID_ARGUMENT']);
+        }
+        expect((await sendRpc(`${server.url}${HTTP}?${key}=1`, 'ping')).status).toBe(200);
       }
-      const reply = await sendRpc(`${server.url}${HTTP}?${query}`, 'ping');
-      expect([200, 400]).toContain(reply.status);
-    }
-    const profile = await sendRpc(`${server.url}/mcp?profile=__proto__`, 'tools/list');
-    expect([profile.status, errorOf(profile).code]).toEqual([400, 'INVALID_ARGUMENT']);
+      const profile = await sendRpc(`${server.url}/mcp?profile=__proto__`, 'tools/list');
+      expect([profile.status, errorOf(profile).code]).toEqual([400, 'INVALID_ARGUMENT']);
+    });
+    expect(records.map(toOutcome)).toEqual([
+      ...keys.flatMap(() => paths.map((path) => [`GET ${path}`, 'denied', 'INVALID_ARGUMENT'])),
+      ['POST /mcp', 'denied', 'INVALID_ARGUMENT'],
+    ]);
+    expect(rise('http_requests_total', { status_code: '400' })).toBe(16);
   });
 
   it.each(['__proto__', 'constructor', 'prototype', 'hasOwnProperty', '__defineGetter__'])(
@@ -260,31 +326,74 @@ describe('headers that claim something', () => {
       { headers },
     );
     expect(JSON.parse(reply.body).result.structuredContent.total).toBe(22);
-    for (const argument of ['kubeconfig', 'kubeconfigPath', 'server']) {
-      const args = { kind: 'pods', [argument]: '/etc/passwd' };
-      const { result } = JSON.parse(
-        (await sendRpc(`${server.url}${HTTP}`, 'tools/call', { name: 'kubernetes_list_resources', arguments: args })).body,
-      );
-      expect(result.structuredContent.error).toMatchObject({ code: 'INVALID_ARGUMENT' });
-      expect(JSON.stringify(result)).not.toContain('root:');
-    }
+    const { records, rise } = await gather(server, async () => {
+      for (const argument of ['kubeconfig', 'kubeconfigPath', 'server']) {
+        const args = { kind: 'pods', [argument]: '/etc/passwd' };
+        const { result } = JSON.parse(
+          (await sendRpc(`${server.url}${HTTP}`, 'tools/call', { name: 'kubernetes_list_resources', arguments: args })).body,
+        );
+        expect(result.structuredContent.error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+        expect(JSON.stringify(result)).not.toContain('root:');
+      }
+    });
+    expect(records.map(toOutcome)).toEqual(Array.from({ length: 3 }, () => ['tools/call', 'failure', 'INVALID_ARGUMENT']));
+    expect(rise('mcp_errors_total', { type: 'invalid_argument' })).toBe(3);
+  });
+});
+
+describe('credentials that are smuggled', () => {
+  let door: Running;
+  beforeAll(async () => {
+    const env = { MCP_AUTH_ENABLED: 'true', MCP_AUTH_API_KEY: KEY, MCP_AUTH_FAILURES_PER_MINUTE: '0', MCP_RATELIMIT_ENABLED: 'false' };
+    door = await startProgram(['--kubeconfig', cluster.kubeconfig], env);
+  });
+  afterAll(() => door.stop());
+
+  it.each([
+    ['in the address', `${HTTP}?api_key=${KEY}`, {}, 400, 'query'],
+    ['as a token in the address', `${HTTP}?access_token=${KEY}`, {}, 400, 'query'],
+    ['twice', HTTP, { 'x-api-key': [KEY, 'cnm_other_0123456789abcdef'] }, 400, 'ambiguous'],
+    ['with another kind', HTTP, { 'x-api-key': KEY, authorization: `Bearer ${KEY}` }, 400, 'ambiguous'],
+    ['as another kind', HTTP, { authorization: `Bearer ${KEY}` }, 401, 'missing'],
+    ['with another behind it', HTTP, { 'x-api-key': `${KEY}, ${KEY}` }, 401, 'wrong'],
+    ['not at all', HTTP, {}, 401, 'missing'],
+  ])('%s: refused, recorded and counted', async (_, path, headers, status, reason) => {
+    const place = { url: door.url, headers: { 'x-api-key': KEY } };
+    const { result, records, rise } = await gather(place, () => sendRpc(`${door.url}${path}`, 'ping', {}, { headers }));
+    expect(result.status).toBe(status);
+    const code = status === 400 ? 'INVALID_ARGUMENT' : 'UNAUTHENTICATED';
+    expect(records.map(toOutcome)).toEqual([[`POST ${HTTP}`, 'denied', code]]);
+    expect([rise('mcp_auth_failures_total', { reason }), rise('mcp_auth_failures_total')]).toEqual([1, 1]);
+    expect(JSON.stringify(records) + door.stderr()).not.toContain(KEY);
   });
 });
 
 describe('wrong passwords', () => {
   it('ten thousand end in 429 for their address, are recorded and counted, and harm nobody else', async () => {
-    const env = { MCP_AUTH_ENABLED: 'true', MCP_AUTH_API_KEY: KEY, MCP_RATELIMIT_ENABLED: 'false' };
+    const env = { MCP_AUTH_ENABLED: 'true', MCP_AUTH_API_KEY: KEY, MCP_RATELIMIT_ENABLED: 'false', MCP_AUDIT_MAX_LOGS: '20000' };
     const door = await startProgram(['--kubeconfig', cluster.kubeconfig], env);
     const guess = (at: number): Promise<Reply> =>
       sendRpc(`${door.url}${HTTP}`, 'ping', {}, { from: '127.0.0.66', headers: { 'x-api-key': `cnm_guess_number_${at}_0123456789` } });
-    const counts = new Map<number, number>();
-    for (let at = 0; at < 10_000; at += 50) {
-      const replies = await Promise.all(Array.from({ length: 50 }, (_, more) => guess(at + more)));
-      for (const { status } of replies) counts.set(status, (counts.get(status) ?? 0) + 1);
-    }
-    expect([...counts.keys()].sort()).toEqual([401, 429]);
-    expect((counts.get(401) ?? 0) + (counts.get(429) ?? 0)).toBe(10_000);
-    expect(counts.get(401)).toBeLessThanOrEqual(60);
+    const right = { headers: { 'x-api-key': KEY } };
+    const { result: counts, rise } = await gather({ url: door.url, ...right }, async () => {
+      const statuses = new Map<number, number>();
+      for (let at = 0; at < 10_000; at += 50) {
+        const replies = await Promise.all(Array.from({ length: 50 }, (_, more) => guess(at + more)));
+        for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+      return statuses;
+    });
+    const [wrong = 0, limited = 0] = [counts.get(401), counts.get(429)];
+    expect(wrong + limited).toBe(10_000);
+    expect(wrong).toBeGreaterThan(0);
+    expect(wrong).toBeLessThanOrEqual(60);
+    // Each of them, exactly.
+    expect([rise('mcp_auth_failures_total', { reason: 'wrong' }), rise('mcp_auth_failures_total', { reason: 'limit' })]).toEqual([
+      wrong,
+      limited,
+    ]);
+    const stats = JSON.parse((await send(`${door.url}/api/audit/stats`, right)).body) as { denied_count: number };
+    expect(stats.denied_count).toBe(10_000);
     const reply = await guess(1);
     expect([reply.status, errorOf(reply).code, Number(reply.headers['retry-after'])]).toMatchObject([
       429,
@@ -292,11 +401,9 @@ describe('wrong passwords', () => {
       expect.any(Number),
     ]);
     // Even the right key, from there; and anybody else at once.
-    const right = { headers: { 'x-api-key': KEY } };
     expect((await sendRpc(`${door.url}${HTTP}`, 'ping', {}, { ...right, from: '127.0.0.66' })).status).toBe(429);
     expect((await sendRpc(`${door.url}${HTTP}`, 'ping', {}, { ...right, from: '127.0.0.67' })).status).toBe(200);
     const metrics = (await send(`${door.url}/metrics`, right)).body;
-    expect(metrics).toMatch(/^mcp_auth_failures_total\{[^}]*\} [1-9]\d*$/m);
     expect(metrics).not.toContain('cnm_guess');
     expect(door.stderr()).not.toContain('cnm_guess');
     await door.stop();
@@ -324,8 +431,11 @@ describe('bodies', () => {
       'a completion of hasOwnProperty',
       '{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"hasOwnProperty"},"argument":{"name":"__proto__","value":""}}}',
     ],
-  ])('%s is refused and pollutes nothing', async (_, body) => {
-    const { status, body: text } = await post(body);
+  ])('%s is refused, recorded, counted, and pollutes nothing', async (_, body) => {
+    const { result, records, rise } = await gather(server, () => post(body));
+    const { status, body: text } = result;
+    expect(records.map((record) => record.status)).toEqual([status === 400 ? 'denied' : 'failure']);
+    expect(rise('mcp_requests_total', { status: 'error' }) + rise('http_requests_total', { status_code: '400' })).toBe(1);
     const answer = JSON.parse(text) as { error?: unknown; result?: { isError?: boolean } };
     expect(answer.error ?? answer.result?.isError).toBeTruthy();
     expect([200, 400, 404]).toContain(status);
@@ -346,23 +456,67 @@ describe('bodies', () => {
   });
 
   it('text that cuts a character in two, or is no UTF-8, is no fault of the server', async () => {
-    for (const name of ['\ud800', '\u0000', '\u202e', 'x'.repeat(100_000)]) {
-      const reply = await post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } }));
-      expect(JSON.parse(reply.body).error.code).toBe(-32602);
-      expect(reply.body.length).toBeLessThan(500);
-    }
+    const { records, rise } = await gather(server, async () => {
+      for (const name of ['\ud800', '\u0000', '\u202e', 'x'.repeat(100_000)]) {
+        const reply = await post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {} } }));
+        expect(JSON.parse(reply.body).error.code).toBe(-32602);
+        expect(reply.body.length).toBeLessThan(500);
+      }
+    });
+    expect(records.map(toOutcome)).toEqual(Array.from({ length: 4 }, () => ['tools/call', 'failure', 'INVALID_ARGUMENT']));
+    expect(rise('tool_calls_total', { tool_name: 'other', status: 'error' })).toBe(4);
   });
 
-  it('refusals count', async () => {
-    const before = await scrape(`${server.url}/metrics`);
-    await send(`${server.url}/mcp`, { headers: { host: 'evil.example.com' } });
-    await sendRpc(`${server.url}${HTTP}`, 'tools/call', { name: 'no_such_tool', arguments: {} });
-    const after = await scrape(`${server.url}/metrics`);
-    const rise = (name: string, labels: Record<string, string>): number => after.value(name, labels) - before.value(name, labels);
-    expect(rise('http_requests_total', { status_code: '403' })).toBe(1);
-    expect(rise('mcp_errors_total', { type: 'invalid_argument' })).toBe(1);
-    const records = JSON.parse((await send(`${server.url}/api/audit/logs?limit=10`)).body) as { action: string; status: string }[];
-    expect(records).toContainEqual(expect.objectContaining({ action: 'GET /mcp', status: 'denied' }));
-    expect(records).toContainEqual(expect.objectContaining({ tool_name: 'other', status: 'failure' }));
+  it.each([
+    ['no JSON', '{"jsonrpc":', 400, 'INVALID_ARGUMENT'],
+    ['a million brackets', '['.repeat(1_000_000), 400, 'INVALID_ARGUMENT'],
+    ['a batch', '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', 400, 'INVALID_ARGUMENT'],
+    [
+      'nesting without end',
+      `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}}`,
+      413,
+      'PAYLOAD_TOO_LARGE',
+    ],
+    ['more values than anybody needs', JSON.stringify({ a: Array.from({ length: 200_000 }, () => 1) }), 413, 'PAYLOAD_TOO_LARGE'],
+  ])('%s: refused, recorded and counted', async (_, body, status, code) => {
+    const { result, records, rise } = await gather(server, () => post(body));
+    expect(result.status).toBe(status);
+    expect(records.map(toOutcome)).toEqual([[`POST ${HTTP}`, 'denied', code]]);
+    expect(rise('http_requests_total', { status_code: String(status) })).toBe(1);
+  });
+
+  it.each([
+    ['announced', 'Content-Length: 5242880\r\n\r\n"'],
+    ['in chunks', `Transfer-Encoding: chunked\r\n\r\n500000\r\n"${'a'.repeat(0x500000 - 1)}\r\n`],
+  ])('more bytes than allowed, %s: refused as soon as that is known, recorded and counted', async (_, rest) => {
+    // The rest is not read, so a client that goes on sending may miss the answer.
+    const { records, rise } = await gather(server, () => sendRaw(server.url, `${POST}${rest}`));
+    expect(records.map(toOutcome)).toEqual([[`POST ${HTTP}`, 'denied', 'PAYLOAD_TOO_LARGE']]);
+    expect(rise('http_requests_total', { status_code: '413' })).toBe(1);
+  });
+
+  it('a method that does not exist is refused, recorded and counted in both eras', async () => {
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'toString' };
+    const { records, rise } = await gather(server, async () => {
+      expect(errorOf(await sendRpc(`${server.url}${HTTP}`, 'toString'))).toMatchObject({ code: -32601 });
+      expect((await sendRpc(`${server.url}${HTTP}`, 'toString', { _meta: META }, { headers })).status).toBe(404);
+    });
+    expect(records.map(({ action, status }) => [action, status])).toEqual([
+      ['other', 'failure'],
+      [`POST ${HTTP}`, 'denied'],
+    ]);
+    expect([rise('mcp_requests_total', { method: 'other' }), rise('http_requests_total', { status_code: '404' })]).toEqual([1, 1]);
+  });
+
+  it('that are no JSON by their own words, or packed, are refused, recorded and counted', async () => {
+    const { records, rise } = await gather(server, async () => {
+      expect((await post(PING, { 'content-type': 'text/plain' })).status).toBe(415);
+      expect((await post('\x1f\x8b\x08', { 'content-encoding': 'gzip' })).status).toBe(400);
+    });
+    expect(records.map(toOutcome)).toEqual([
+      [`POST ${HTTP}`, 'denied', 'UNSUPPORTED'],
+      [`POST ${HTTP}`, 'denied', 'INVALID_ARGUMENT'],
+    ]);
+    expect([rise('http_requests_total', { status_code: '415' }), rise('http_requests_total', { status_code: '400' })]).toEqual([1, 1]);
   });
 });

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NOTES } from '../support/audit.ts';
 import { makeCertificates } from '../support/certificates.ts';
+import { gather, toOutcome } from '../support/evidence.ts';
 import { errorOf, type Reply, send, sendRpc } from '../support/http.ts';
 import { type Cluster, openCluster, type Running, startProgram } from '../support/program.ts';
 import { scrape } from '../support/prometheus-text.ts';
@@ -82,6 +83,23 @@ describe('the rate limit (SEED-MW-03, SEED-REQ-04)', () => {
     await server.stop();
   });
 
+  it('records and counts each refusal', async () => {
+    const { app, close } = await openApp({ 'ratelimit.burst': 10, 'ratelimit.requests_per_second': 0.001 });
+    const { url } = await app.openHttp({ port: 0 });
+    const from = '127.0.0.8';
+    const ask = (): Promise<Reply> => sendRpc(`${url}${HTTP}`, 'ping', {}, { from });
+    const { result, records, rise } = await gather({ url }, async () => {
+      const replies = await Promise.all(Array.from({ length: 30 }, ask));
+      return replies.filter(({ status }) => status === 429).length;
+    });
+    expect(result).toBe(20);
+    expect(records.map((record) => [...toOutcome(record), record.caller_ip])).toEqual(
+      Array.from({ length: 20 }, () => [`POST ${HTTP}`, 'denied', 'RATE_LIMITED', from]),
+    );
+    expect(rise('mcp_ratelimited_total', { by: 'address' })).toBe(20);
+    await close();
+  });
+
   it('keeps a quota per day', async () => {
     const server = await start({ MCP_RATELIMIT_REQUESTS_PER_DAY: '2' });
     const ask = (): Promise<Reply> => sendRpc(`${server.url}${HTTP}`, 'ping');
@@ -141,16 +159,21 @@ describe('time (SEED-HTTP-03)', () => {
     return text;
   };
 
-  it('cuts those who send headers or bodies byte by byte, and serves the others meanwhile', async () => {
-    const slow = [
-      ...Array.from({ length: 20 }, () => drip('POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-A: ')),
-      ...Array.from({ length: 20 }, () =>
-        drip('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"'),
-      ),
-      drip('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n'),
-    ];
-    expect((await call(server.url, 'platform_status', {})).status).toBe(200);
-    for (const text of await Promise.all(slow)) expect(text).toMatch(/^HTTP\/1\.1 408 /);
+  it('cuts those who send headers or bodies byte by byte, records and counts each, and serves the others meanwhile', async () => {
+    const { result, records, rise } = await gather(server, async () => {
+      const slow = [
+        ...Array.from({ length: 20 }, () => drip('POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-A: ')),
+        ...Array.from({ length: 20 }, () =>
+          drip('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"'),
+        ),
+        drip('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n'),
+      ];
+      expect((await send(`${server.url}/health`)).status).toBe(200);
+      return Promise.all(slow);
+    });
+    for (const text of result) expect(text).toMatch(/^HTTP\/1\.1 408 /);
+    expect(records.map(toOutcome)).toEqual(result.map(() => ['connection', 'denied', 'DEADLINE_EXCEEDED']));
+    expect(rise('http_connections_refused_total', { reason: 'timeout' })).toBe(result.length);
     expect((await call(server.url, 'platform_status', {})).status).toBe(200);
   });
 
@@ -240,6 +263,37 @@ describe('numbers (SEED-HTTP-04, SEED-HTTP-02, GUIDE-PERF-02, SEED-REQ-01)', () 
     await server.stop();
   });
 
+  it('connections above the limit are counted one by one, and recorded once a second: a flood fills no audit log', async () => {
+    let passed = 0;
+    const { app, close } = await openApp({ 'server.max_connections': 2 }, () => 1_790_000_000_000 + passed);
+    const { url } = await app.openHttp({ port: 0 });
+    const flood = async (): Promise<void> => {
+      const open = [await openSocket(url), await openSocket(url)];
+      for (let count = 0; count < 20; count++) await readToEnd(await openSocket(url));
+      const gone = open.map((socket) => once(socket, 'close'));
+      for (const socket of open) socket.destroy();
+      await Promise.all(gone);
+      await until(() =>
+        send(`${url}/health`).then(
+          () => true,
+          () => false,
+        ),
+      );
+    };
+    await flood();
+    passed = 1000;
+    await flood();
+    const query = { from: 0, to: Number.MAX_SAFE_INTEGER, limit: 100, order: 'desc' } as const;
+    const records = (await app.audit?.query(query))?.records ?? [];
+    expect(records.map(toOutcome)).toEqual([
+      ['connection', 'denied', 'RATE_LIMITED'],
+      ['connection', 'denied', 'RATE_LIMITED'],
+    ]);
+    const refused = (await scrape(`${url}/metrics`)).value('http_connections_refused_total', { reason: 'max_connections' });
+    expect(refused).toBeGreaterThanOrEqual(40);
+    await close();
+  });
+
   it('streams are capped at half of the connections, and at a quarter of that for one caller', async () => {
     const server = await start({ ...UNLIMITED, MCP_MAX_CONNECTIONS: '32' });
     const stop = new AbortController();
@@ -273,6 +327,18 @@ describe('numbers (SEED-HTTP-04, SEED-HTTP-02, GUIDE-PERF-02, SEED-REQ-01)', () 
     // One runs and 32 wait.
     expect(refused.length).toBeLessThanOrEqual(7);
     for (const body of refused) expect(body).toContain('limits.concurrentCalls');
+    await server.stop();
+  });
+
+  it('calls that are refused for want of room are recorded and counted', async () => {
+    const server = await start({ ...UNLIMITED, MCP_CONCURRENT_CALLS: '1', MCP_PLUGINS: NOTES });
+    const { result, records, rise } = await gather(server, async () => {
+      const replies = await Promise.all(Array.from({ length: 60 }, () => call(server.url, 'notes_pause', { duration: '50ms' })));
+      return replies.filter(({ body }) => body.includes('RATE_LIMITED')).length;
+    });
+    expect(result).toBeGreaterThan(0);
+    expect(records.filter(({ status }) => status === 'denied').length).toBe(result);
+    expect(rise('mcp_errors_total', { type: 'rate_limited' })).toBe(result);
     await server.stop();
   });
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { generateKeyPair } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createApp, loadSettings } from '../../src/app.ts';
+import { gather, type Place, toOutcome } from '../support/evidence.ts';
 import { errorOf, type Reply, send, sendRpc } from '../support/http.ts';
 import { CLIENT, OPAQUE, openIssuer, type TestIssuer } from '../support/issuer.ts';
 import { type Cluster, openCluster } from '../support/program.ts';
@@ -63,6 +64,11 @@ const openServer = async (flags: Readonly<Record<string, unknown>> = {}): Promis
 
 const list = (server: Server, token: string): Promise<Reply> =>
   sendRpc(`${server.url}${PATH}`, 'tools/list', {}, { headers: { authorization: `Bearer ${token}` } });
+/** With a token that may read audit and metrics. */
+const toPlace = async ({ url }: Server): Promise<Place> => ({
+  url,
+  headers: { authorization: `Bearer ${await issuer.token({ resource: PUBLIC, scope: 'read admin' })}` },
+});
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 const countOf = (path: string): number => issuer.asked.filter((asked) => asked === path).length;
 
@@ -73,8 +79,9 @@ describe('tokens of an issuer (SEED-MW-01, SEED-CONF-03)', () => {
     expect(countOf('/.well-known/openid-configuration')).toBe(1);
   });
 
-  it('refuses all others, and says why in words that tell nothing more', async () => {
+  it('refuses all others, records and counts each, and says why in words that tell nothing more', async () => {
     const server = await openServer();
+    const place = await toPlace(server);
     const seconds = Math.floor(Date.now() / 1000);
     const stranger = await generateKeyPair('RS256');
     const good = { aud: PUBLIC, scope: 'read' };
@@ -98,15 +105,26 @@ describe('tokens of an issuer (SEED-MW-01, SEED-CONF-03)', () => {
       'by the public key as a shared one': [`${confused}.${createHmac('sha256', pem).update(confused).digest('base64url')}`, /signature/],
     };
     for (const [name, [token, words]] of Object.entries(tokens)) {
-      const reply = await list(server, token);
+      const { result: reply, records, rise } = await gather(place, () => list(server, token));
       expect([name, reply.status, errorOf(reply).message]).toEqual([name, 401, expect.stringMatching(words)]);
       expect(reply.headers['www-authenticate']).toContain('error="invalid_token"');
-      expect(server.log.join('\n')).not.toContain(token);
+      expect(records.map(toOutcome)).toEqual([[`POST ${PATH}`, 'denied', 'UNAUTHENTICATED']]);
+      expect([rise('mcp_auth_failures_total'), rise('http_requests_total', { status_code: '401' })]).toEqual([1, 1]);
+      expect(server.log.join('\n') + JSON.stringify(records)).not.toContain(token);
     }
     // Larger than any header may be: the door itself refuses.
-    expect((await list(server, await issuer.forge({ ...good, filler: 'x'.repeat(20_000) }))).status).toBe(431);
-    expect((await send(`${server.url}${PATH}?access_token=${await issuer.token({ resource: PUBLIC })}`, { method: 'POST' })).status).toBe(
-      400,
+    const huge = await issuer.forge({ ...good, filler: 'x'.repeat(20_000) });
+    const { records, rise } = await gather(place, async () => {
+      expect((await list(server, huge)).status).toBe(431);
+      const inAddress = `${server.url}${PATH}?access_token=${await issuer.token({ resource: PUBLIC })}`;
+      expect((await send(inAddress, { method: 'POST' })).status).toBe(400);
+    });
+    expect(records.map(toOutcome)).toEqual([
+      ['connection', 'denied', 'PAYLOAD_TOO_LARGE'],
+      [`POST ${PATH}`, 'denied', 'INVALID_ARGUMENT'],
+    ]);
+    expect([rise('http_connections_refused_total', { reason: 'too_large' }), rise('mcp_auth_failures_total', { reason: 'query' })]).toEqual(
+      [1, 1],
     );
   });
 
@@ -228,16 +246,24 @@ describe('what an OAuth client is told', () => {
   it('a token with too few scopes is told all that it needs, before anything is done (SEED-REQ-03)', async () => {
     const server = await openServer();
     const before = cluster.embedded.requests.length;
+    const place = await toPlace(server);
     const authorization = `Bearer ${await issuer.token({ resource: PUBLIC, scope: 'write' })}`;
     const params = { name: 'kubernetes_list_resources', arguments: { kind: 'pods' } };
     for (const path of ['/api/kubernetes/http', '/api/kubernetes/streamable-http', '/mcp']) {
       const headers = { authorization, accept: 'application/json, text/event-stream' };
-      const reply = await sendRpc(`${server.url}${path}`, 'tools/call', params, { headers });
+      const {
+        result: reply,
+        records,
+        rise,
+      } = await gather(place, () => sendRpc(`${server.url}${path}`, 'tools/call', params, { headers }));
+      expect(records.map(toOutcome)).toEqual([[`POST ${path}`, 'denied', 'FORBIDDEN']]);
+      expect(rise('mcp_auth_failures_total', { reason: 'scope' })).toBe(1);
       expect([reply.status, errorOf(reply)]).toMatchObject([403, { code: 'FORBIDDEN', details: { by: 'scope', missing: 'read' } }]);
       expect(reply.headers['www-authenticate']).toContain('error="insufficient_scope"');
       expect(reply.headers['www-authenticate']).toContain('scope="write read"');
     }
-    expect(cluster.embedded.requests.length).toBe(before);
+    // Reading the metrics asks for the state of the service, no more.
+    expect(cluster.embedded.requests.slice(before).filter(({ path }) => path.includes('pods'))).toEqual([]);
     const enough = `Bearer ${await issuer.token({ resource: PUBLIC, scope: 'write read' })}`;
     const reply = await sendRpc(`${server.url}/api/kubernetes/http`, 'tools/call', params, { headers: { authorization: enough } });
     expect(JSON.parse(reply.body).result).not.toHaveProperty('isError');

@@ -2,13 +2,13 @@
 
 import type { Step } from '../../kit/compose.ts';
 import { AppError, toAppError } from '../../kit/errors.ts';
-import type { Answer } from '../../kit/result.ts';
+import { hidesField, type Mask } from '../../kit/field-names.ts';
+import type { Answer, ListPart } from '../../kit/result.ts';
 import type { Call } from '../call.ts';
-
-type Mask = (text: string) => string;
 
 /** Deeper than any real object: what comes after this step walks by recursion, and must not run out of stack. */
 const MAX_DEPTH = 200;
+const MASKED = '***';
 /** Names as programs write them. Others come from a backend, such as those of annotations, and may hold anything. */
 const ORDINARY_KEY = /^\w{1,40}$/;
 
@@ -18,9 +18,21 @@ export const clean = (value: unknown, mask: Mask, depth = 0): unknown => {
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return '…(nested deeper)';
   if (Array.isArray(value)) return value.map((item) => clean(item, mask, depth + 1));
+  const { hides } = mask;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [ORDINARY_KEY.test(key) ? key : mask(key), clean(item, mask, depth + 1)]),
+    Object.entries(value).map(([key, item]) => [
+      ORDINARY_KEY.test(key) ? key : mask(key),
+      hides !== undefined && hidesField(value, key, hides) ? MASKED : clean(item, mask, depth + 1),
+    ]),
   );
+};
+
+/** In a table, the name of a value is that of its column. */
+const cleanItems = ({ items, columns }: ListPart, mask: Mask): unknown[] => {
+  const { hides } = mask;
+  const hidden = new Set(hides === undefined ? [] : (columns ?? []).flatMap((column, at) => (hides(column) ? [at] : [])));
+  if (hidden.size === 0) return items.map((item) => clean(item, mask));
+  return items.map((item) => clean(Array.isArray(item) ? item.map((cell, at) => (hidden.has(at) ? MASKED : cell)) : item, mask));
 };
 
 /** A tool that walked into the depths of what a backend sent. */
@@ -34,7 +46,7 @@ export const cleanAnswer = (answer: Answer, mask: Mask): Answer => {
     ...(cachedMs === undefined ? {} : { cachedMs }),
     ...(content === undefined ? {} : { content }),
     ...(raw === undefined ? {} : { raw }),
-    ...(list === undefined ? {} : { list: { ...list, items: list.items.map((item) => clean(item, mask)) } }),
+    ...(list === undefined ? {} : { list: { ...list, items: cleanItems(list, mask) } }),
   };
 };
 
