@@ -23,12 +23,12 @@ export interface TurnOptions {
 }
 
 /** Each contestant gives one sample per round; the order rotates, so that nobody always goes first. */
-export const inTurn = async <Name extends string>(
-  contestants: Readonly<Record<Name, () => Promise<number>>>,
+export const inTurn = async <Name extends string, Sample = number>(
+  contestants: Readonly<Record<Name, () => Promise<Sample>>>,
   { rounds, warmUp = 2 }: TurnOptions,
-): Promise<Record<Name, number[]>> => {
+): Promise<Record<Name, Sample[]>> => {
   const names = Object.keys(contestants) as Name[];
-  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>;
   for (let round = 0; round < warmUp + rounds; round++) {
     for (let place = 0; place < names.length; place++) {
       const name = names[(place + round) % names.length] as Name;
