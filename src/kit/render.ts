@@ -41,7 +41,8 @@ const renderList = (key: string, items: readonly unknown[], indent: string): str
   if (items.length === 0) return [`${indent}${key}: none`];
   if (items.every(isScalar)) {
     const line = items.map(toWord).join(', ');
-    return line.length <= 160 && !line.includes('\n')
+    // Sentences and lines of a text stand below each other.
+    return line.length <= 160 && !items.some((item) => /\s/.test(toWord(item)))
       ? [`${indent}${key}: ${line}`]
       : [`${indent}${key}:`, ...items.map((item) => `${indent}  ${toCell(item)}`)];
   }

@@ -1,6 +1,7 @@
 // helm_get_chart: what is in a version of a chart.
 
 import { z } from 'zod';
+import { countOf } from '../../../kit/count.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { cursor, fields } from '../../../kit/params.ts';
 import { parsePath, select } from '../../../kit/paths.ts';
@@ -56,7 +57,7 @@ const answerText = (text: string, { head, skip }: View): Answer => {
   const items = lines.slice(skip, skip + TEXT_LINES);
   const end = skip + items.length;
   return {
-    summary: `${lines.length} lines`,
+    summary: countOf(lines.length, 'line'),
     head,
     list: {
       key: 'lines',

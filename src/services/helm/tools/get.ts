@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { CallContext } from '../../../kit/context.ts';
+import { countOf } from '../../../kit/count.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { cursor, fields, limit } from '../../../kit/params.ts';
 import { parsePath, select } from '../../../kit/paths.ts';
@@ -112,7 +113,7 @@ const answerSummary = async (view: View): Promise<Answer> => {
   const rows = await readResources(client, checked, { signal: ctx.signal, now: helm.now() });
   const problems = findProblems({ history, revision, release, manifest, rows, now: helm.now() });
   const ready = rows.filter((one) => one.exists === true && one.ready !== false).length;
-  const state = isGone ? `${manifest.objects.length} objects` : `${ready} of ${rows.length} ready`;
+  const state = isGone ? countOf(manifest.objects.length, 'object') : `${ready} of ${rows.length} ready`;
   const words = problems.length === 0 ? 'no problem found' : countWords(problems.length, 'problem');
   return {
     summary: `${release.name} revision ${release.revision} ${revision.status}, ${state}, ${words}`,
@@ -191,7 +192,7 @@ const answerManifest = ({ manifest, args, ctx, head, helm }: View): Answer => {
   );
   const rest = wanted.length - skip - shown;
   return {
-    summary: `${wanted.length} objects in the manifest`,
+    summary: `${countOf(wanted.length, 'object')} in the manifest`,
     head,
     list: {
       key: 'manifest',

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { CallContext } from '../../../kit/context.ts';
+import { countOf } from '../../../kit/count.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { cursor, fields } from '../../../kit/params.ts';
 import type { Answer } from '../../../kit/result.ts';
@@ -95,7 +96,7 @@ const answerResources = async (rendering: Rendering): Promise<Answer> => {
     ...(isHook(object) ? { hook: isHook(object) } : {}),
   }));
   return {
-    summary: `${rows.length} objects`,
+    summary: countOf(rows.length, 'object'),
     head,
     list: { key: 'rows', ...toPage(rows, PAGE, ctx), narrow: 'Name kinds or objects with fields.' },
     ...(rows.length === 0 ? { empty: { reason: 'no_match', detail: 'These values render no such object.' } } : {}),
@@ -126,7 +127,7 @@ const answerManifest = async (rendering: Rendering): Promise<Answer> => {
     });
   const end = skip + items.length;
   return {
-    summary: `${wanted.length} objects`,
+    summary: countOf(wanted.length, 'object'),
     head,
     list: {
       key: 'manifest',

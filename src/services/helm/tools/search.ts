@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { CallContext } from '../../../kit/context.ts';
+import { countOf } from '../../../kit/count.ts';
 import { formatDuration } from '../../../kit/duration.ts';
 import { AppError, toAppError } from '../../../kit/errors.ts';
 import { toNameMatcher } from '../../../kit/match.ts';
@@ -84,8 +85,8 @@ const toRow = async ({ repository, index, name, version }: Found): Promise<Recor
   return {
     name: `${repository.name}/${name}`,
     version,
-    appVersion: entry?.appVersion ?? '',
-    description: entry?.description ?? '',
+    ...(entry?.appVersion === undefined ? {} : { appVersion: entry.appVersion }),
+    ...(entry?.description === undefined ? {} : { description: entry.description }),
     ...(entry?.deprecated === true ? { deprecated: true } : {}),
   };
 };
@@ -125,7 +126,7 @@ const searchCharts = async (search: Search): Promise<Answer> => {
   const found = lists.flat().sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1));
   const page = toPage(found, args.limit, ctx);
   return {
-    summary: `${found.length} charts in ${searched.map(({ name }) => name).join(', ')}`,
+    summary: `${countOf(found.length, 'chart')} in ${searched.map(({ name }) => name).join(', ')}`,
     list: {
       key: 'charts',
       ...page,

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { change, type Plan } from '../../../kit/change.ts';
 import type { CallContext } from '../../../kit/context.ts';
+import { countOf } from '../../../kit/count.ts';
 import { AppError } from '../../../kit/errors.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import { listAt, nameOf } from '../../../upstream/kubernetes/objects.ts';
@@ -71,7 +72,7 @@ const planUninstall = async (args: Args, helm: Helm, ctx: CallContext): Promise<
   const kept = present.filter(({ wanted }) => isLeft(wanted)).map(({ wanted }) => wanted.ref);
   const claims = await claimsLeft(client, manifest.objects, ctx.signal);
   const plan: Plan<HelmState> = {
-    summary: `Uninstall ${args.namespace}/${args.name} (revision ${current.revision}, ${current.status}): ${gone.length} objects are deleted${args.keepHistory ? ', the records stay' : ` and ${history.length} records`}`,
+    summary: `Uninstall ${args.namespace}/${args.name} (revision ${current.revision}, ${current.status}): ${countOf(gone.length, 'object')} and ${args.keepHistory ? 'no record' : countOf(history.length, 'record')} to delete`,
     scope: { cluster, namespace: args.namespace },
     targets: [
       { ref: releaseRef(address), operation: 'delete', version: `${current.revision}:${current.resourceVersion}` },

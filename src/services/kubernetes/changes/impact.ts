@@ -36,7 +36,7 @@ const KEEPERS: readonly (readonly [string, (value: string) => string])[] = [
 export const keeperOf = (object: KubeObject): string | undefined => {
   const { labels, annotations } = metadataOf(object);
   const owner = controllerOf(object);
-  if (owner !== undefined) return `${owner.kind} ${owner.name}, its owner`;
+  if (owner !== undefined) return `${owner.kind} ${owner.name}, its owner,`;
   for (const [key, words] of KEEPERS) {
     const value = annotations[key] ?? labels[key];
     if (value !== undefined) return words(value);
@@ -108,7 +108,7 @@ export const readImpact = async (
 ): Promise<Impact> => {
   const warnings: string[] = [];
   const keeper = changes.length === 0 ? undefined : keeperOf(before);
-  if (keeper !== undefined) warnings.push(`${keeper}, may take this back with its next change or sync`);
+  if (keeper !== undefined) warnings.push(`${keeper} may take this back with its next change or sync`);
   if (!WORKLOADS.has(kindOf(after))) return { facts: {}, warnings };
   const podsRestarted = restartsOf(after, changes);
   const scales = touches(changes, 'spec', 'replicas');

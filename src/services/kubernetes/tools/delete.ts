@@ -131,7 +131,7 @@ const planDeletion = async (work: Work, args: Args, scope: Scope): Promise<Steps
   const steps = objects.map((object) => toStep(work, object, scope, args));
   const titles = steps.map(({ title }) => title);
   const losses = [...new Set(objects.flatMap((object) => lossesOf({ ...object, kind: resource.kind }, args.propagation)))];
-  const keepers = [...new Set(objects.flatMap((object) => keeperOf(object) ?? []))].map((keeper) => `${keeper}, may make it again`);
+  const keepers = [...new Set(objects.flatMap((object) => keeperOf(object) ?? []))].map((keeper) => `${keeper} may make it again`);
   const isMadeAnew = objects.every(isControlled);
   const counts = sum(dependants.map((one) => one.counts));
   const what = titles.length === 1 ? titles[0] : `${titles.length} ${resource.plural}`;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { CallContext } from '../../../kit/context.ts';
+import { countOf } from '../../../kit/count.ts';
 import { AppError } from '../../../kit/errors.ts';
 import { toNameMatcher } from '../../../kit/match.ts';
 import { cursor, limit, namespace, since, sortBy } from '../../../kit/params.ts';
@@ -132,7 +133,7 @@ const answerUsage = async (client: KubernetesClient, args: Args, head: Record<st
       },
     },
     list: { key: 'rows', columns, optional: ['CPU REQUEST', 'MEMORY REQUEST'], ...page(ctx, rows.map(toRow), args.limit) },
-    warnings: [...reading.warnings, ...(unknown > 0 ? [`${unknown} rows have no measurement yet (shown as ?).`] : [])],
+    warnings: [...reading.warnings, ...(unknown > 0 ? [`${countOf(unknown, 'row')} without a measurement yet (shown as ?).`] : [])],
     ...(rows.length === 0 ? { empty: { reason: 'no_match', detail: 'No running pod matches.' } } : {}),
   };
 };
