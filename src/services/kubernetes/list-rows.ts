@@ -44,9 +44,9 @@ const byValue = (toValue: (row: Row) => unknown, direction: 1 | -1): Order => ({
 });
 
 /** A word such as `status` may be a column or a path: the server's columns decide. */
-const isColumn = async ({ client, resource, ...call }: ListCall, key: string): Promise<boolean> => {
+const isColumn = async (call: ListCall, key: string): Promise<boolean> => {
   if (!/^\w+$/.test(key)) return false;
-  const { columns } = await client.listTable(resource, { ...toQuery({ client, resource, ...call }), limit: 1 });
+  const { columns } = await call.client.listTable(call.resource, { ...toQuery(call), limit: 1 });
   return findColumn(columns, key) >= 0;
 };
 

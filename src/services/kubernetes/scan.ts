@@ -1,6 +1,7 @@
 // Reads all rows of a kind, light form first, up to a bound; filters, groups and sorts them here because the API cannot.
 
 import { toMilliseconds } from '../../kit/duration.ts';
+import { inParallel } from '../../kit/parallel.ts';
 import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
 import type { ListOptions, TableColumn, TablePage, TableRow } from '../../upstream/kubernetes/lists.ts';
 import { textAt } from '../../upstream/kubernetes/objects.ts';
@@ -77,24 +78,6 @@ const readPages = async (
     reader.read(page, query.namespace),
   );
   return { columns: reader.columns, isComplete: end.continue === undefined, warnings: end.warnings };
-};
-
-/** Work on many items, a few at a time; results in the order of the items. */
-export const inParallel = async <Item, Result>(
-  items: readonly Item[],
-  most: number,
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> => {
-  const results: Result[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const at = next++;
-      results[at] = await work(items[at] as Item);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(most, items.length) }, worker));
-  return results;
 };
 
 const readNamespaces = async (client: KubernetesClient, { signal }: ScanQuery): Promise<readonly string[] | undefined> => {

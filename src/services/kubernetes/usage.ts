@@ -1,6 +1,7 @@
 // Usage now, from the metrics API or, without one, from the kubelets' summaries reduced to five numbers a row.
 
 import { AppError, toAppError } from '../../kit/errors.ts';
+import { inParallel } from '../../kit/parallel.ts';
 import type { KubernetesClient } from '../../upstream/kubernetes/client.ts';
 import type { PodUsage } from '../../upstream/kubernetes/metrics.ts';
 import {
@@ -87,29 +88,25 @@ const fromKubelets = async (client: KubernetesClient, nodes: readonly KubeObject
   const warnings = nodes.length > MAX_NODES ? [`Without the metrics API only ${MAX_NODES} of ${nodes.length} nodes were asked.`] : [];
   const containers = new Map<string, { cpu: number; memory: number }>();
   const used = new Map<string, { cpu: number; memory: number }>();
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < asked.length) {
-      const node = asked[next++] ?? '';
-      const summary = await client.nodeSummary({ node, signal, timeoutMs: 10_000 }).catch((thrown: unknown) => {
-        const error = toAppError(thrown);
-        if (error.code === 'CANCELLED' || error.code === 'INTERNAL') throw thrown;
-        warnings.push(`${node}: ${error.message}`);
-        return undefined;
-      });
-      if (summary === undefined) continue;
-      used.set(node, toUse(fieldsAt(summary, 'node')));
-      for (const pod of listAt(summary, 'pods')) {
-        for (const container of listAt(pod, 'containers')) {
-          containers.set(
-            toKey(textAt(pod, 'podRef', 'namespace') ?? '', textAt(pod, 'podRef', 'name') ?? '', textAt(container, 'name') ?? ''),
-            toUse(container),
-          );
-        }
+  const ask = async (node: string): Promise<void> => {
+    const summary = await client.nodeSummary({ node, signal, timeoutMs: 10_000 }).catch((thrown: unknown) => {
+      const error = toAppError(thrown);
+      if (error.code === 'CANCELLED' || error.code === 'INTERNAL') throw thrown;
+      warnings.push(`${node}: ${error.message}`);
+      return undefined;
+    });
+    if (summary === undefined) return;
+    used.set(node, toUse(fieldsAt(summary, 'node')));
+    for (const pod of listAt(summary, 'pods')) {
+      for (const container of listAt(pod, 'containers')) {
+        containers.set(
+          toKey(textAt(pod, 'podRef', 'namespace') ?? '', textAt(pod, 'podRef', 'name') ?? '', textAt(container, 'name') ?? ''),
+          toUse(container),
+        );
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, asked.length) }, worker));
+  await inParallel(asked, PARALLEL, ask);
   if (used.size === 0) {
     throw new AppError('UNSUPPORTED', 'This cluster has no metrics API, and no kubelet gave its summary.', {
       details: { needs: 'metrics-server, or get on nodes/proxy', reasons: warnings.slice(0, 3) },

@@ -1,5 +1,6 @@
 // Single objects: one, many by name, as a table row; and the server's own pages about itself.
 import { AppError } from '../../kit/errors.ts';
+import { inParallel } from '../../kit/parallel.ts';
 import { type Api, apiLabel, type CallOptions, type ObjectAddress } from './api.ts';
 import { TABLE, type TableColumn, type TableRow, toTable } from './lists.ts';
 import { type Fields, isObject, type KubeObject, textAt } from './objects.ts';
@@ -111,18 +112,10 @@ export const createReads = (api: Api): Reads => {
     find,
     getMany: async (resource, { names, ...options }) => {
       const unique = [...new Set(names)];
-      const found = new Map<string, KubeObject>();
-      const queue = [...unique];
-      const work = async () => {
-        for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-          const object = await find(resource, { ...options, name });
-          if (object !== undefined) found.set(name, object);
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(PARALLEL, unique.length) }, work));
+      const found = await inParallel(unique, PARALLEL, (name) => find(resource, { ...options, name }));
       return {
-        items: unique.map((name) => found.get(name)).filter((object) => object !== undefined),
-        missing: unique.filter((name) => !found.has(name)),
+        items: found.filter((object) => object !== undefined),
+        missing: unique.filter((_, at) => found[at] === undefined),
       };
     },
     getTable: async (resource, options) => {

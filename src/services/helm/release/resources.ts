@@ -1,6 +1,7 @@
 // The objects of a release as they are in the cluster: are they there, and do they work?
 
 import { AppError } from '../../../kit/errors.ts';
+import { inParallel as workInParallel } from '../../../kit/parallel.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import { selectorWords } from '../../../upstream/kubernetes/label-selector.ts';
 import { conditionOf, fieldsAt, type KubeObject, listAt, nameOf, textAt } from '../../../upstream/kubernetes/objects.ts';
@@ -31,15 +32,8 @@ export interface ResourceRow {
 }
 
 /** Works on all of them, some at a time, in their order. */
-export const inParallel = async <Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> => {
-  const results: Result[] = new Array(items.length);
-  const queue = [...items.entries()];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) results[next[0]] = await work(next[1]);
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
-  return results;
-};
+export const inParallel = <Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> =>
+  workInParallel(items, PARALLEL, work);
 
 const isTolerable = (thrown: unknown): thrown is AppError =>
   thrown instanceof AppError && ['FORBIDDEN', 'UNSUPPORTED', 'INVALID_ARGUMENT', 'NOT_FOUND'].includes(thrown.code);

@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../../kit/errors.ts';
 import { nearestNames } from '../../../kit/nearest.ts';
+import { inParallel } from '../../../kit/parallel.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import { textAt } from '../../../upstream/kubernetes/objects.ts';
 import { decodeRelease, type Release } from './record.ts';
@@ -120,19 +121,13 @@ export const createStorage = (): Storage => {
   };
   return {
     read,
-    async facts(client, revisions, signal) {
-      const found: (ReleaseFacts | AppError)[] = new Array(revisions.length);
-      const queue = [...revisions.entries()];
-      const work = async (): Promise<void> => {
-        for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-          const [index, revision] = next;
-          const known = facts.get(keyOf(revision));
-          found[index] = known ?? (await read(client, revision, signal).then(toFacts, toUnreadable));
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(PARALLEL, revisions.length) }, work));
-      return found;
-    },
+    facts: (client, revisions, signal) =>
+      inParallel(
+        revisions,
+        PARALLEL,
+        async (revision): Promise<ReleaseFacts | AppError> =>
+          facts.get(keyOf(revision)) ?? read(client, revision, signal).then(toFacts, toUnreadable),
+      ),
     async history(client, { name, namespace }, signal) {
       const { revisions } = await listRevisions(client, { namespace, labelSelector: `name=${checkReleaseName(name)}`, signal });
       const own = revisions.filter((one) => one.name === name).sort((a, b) => b.revision - a.revision);

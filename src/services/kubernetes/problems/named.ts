@@ -2,6 +2,7 @@
 
 import type { CallContext } from '../../../kit/context.ts';
 import { toAppError } from '../../../kit/errors.ts';
+import { inParallel } from '../../../kit/parallel.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import {
   booleanAt,
@@ -14,7 +15,6 @@ import {
   textAt,
 } from '../../../upstream/kubernetes/objects.ts';
 import { RESOURCES, type ResourceRef } from '../../../upstream/kubernetes/resources.ts';
-import { inParallel } from '../scan.ts';
 
 const PARALLEL = 5;
 const MAX_ASKED = 30;

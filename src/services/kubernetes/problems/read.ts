@@ -2,11 +2,11 @@
 
 import type { ProgressUpdate } from '../../../kit/context.ts';
 import { type AppError, toAppError } from '../../../kit/errors.ts';
+import { inParallel } from '../../../kit/parallel.ts';
 import type { KubernetesClient } from '../../../upstream/kubernetes/client.ts';
 import type { KubeEvent } from '../../../upstream/kubernetes/events.ts';
 import { type KubeObject, mapAt, nameOf, namespaceOf } from '../../../upstream/kubernetes/objects.ts';
 import { ADD_ONS, resourceName } from '../../../upstream/kubernetes/resources.ts';
-import { inParallel } from '../scan.ts';
 import { reduceManagedFields } from './deprecated.ts';
 import { createSnapshot, KINDS, type Plural, type Snapshot } from './snapshot.ts';
 

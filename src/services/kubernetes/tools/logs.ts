@@ -6,6 +6,7 @@ import { parseTime, toTimestamp } from '../../../kit/duration.ts';
 import { AppError, toAppError } from '../../../kit/errors.ts';
 import { type Matcher, toRegexMatcher } from '../../../kit/match.ts';
 import { nearestNames } from '../../../kit/nearest.ts';
+import { inParallel } from '../../../kit/parallel.ts';
 import { limit, namespace, since } from '../../../kit/params.ts';
 import type { Answer, NextCall } from '../../../kit/result.ts';
 import { tool } from '../../../kit/tool.ts';
@@ -117,8 +118,7 @@ const readSources = async (
   observe: Parameters<typeof readLines>[1]['observe'],
 ): Promise<Stream[]> => {
   const share = Math.floor(READ_CEILING / Math.max(1, sources.length));
-  const results: Stream[] = [];
-  let next = 0;
+  let read = 0;
   const readOne = async (source: LogSource): Promise<Stream> => {
     try {
       const { stream, ...opened } = await openLog(client, source, scope, plan, share);
@@ -137,15 +137,12 @@ const readSources = async (
       return { source, lines: [], total: 0, matched: 0, bytes: 0, isCut: false, error: error.message };
     }
   };
-  const worker = async (): Promise<void> => {
-    while (next < sources.length) {
-      const at = next++;
-      results[at] = await readOne(sources[at] as LogSource);
-      plan.ctx.progress({ progress: at + 1, total: sources.length, message: 'logs read' });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, sources.length) }, worker));
-  return results;
+  return inParallel(sources, PARALLEL, async (source) => {
+    const stream = await readOne(source);
+    read += 1;
+    plan.ctx.progress({ progress: read, total: sources.length, message: 'logs read' });
+    return stream;
+  });
 };
 
 const toStreamItem = ({ source, lines, total, matched, isCut, error }: Stream): Record<string, unknown> => ({
