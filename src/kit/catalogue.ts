@@ -45,6 +45,7 @@ const toToolInfo = (tool: ToolInfo): ToolInfo => ({
   output: toKeys(tool.output),
   cacheForMs: tool.cacheForMs,
   task: tool.task,
+  ...(tool.readsRequest === undefined ? {} : { readsRequest: tool.readsRequest }),
   ...(tool.needs === undefined ? {} : { needs: tool.needs }),
   ...(tool.meta === undefined ? {} : { meta: tool.meta }),
 });

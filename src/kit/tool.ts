@@ -32,6 +32,8 @@ export interface ToolInfo {
   readonly cacheForMs: number;
   /** A call may outlast a request: offered as a task to clients that know tasks. */
   readonly task: boolean;
+  /** It looks at the raw request of the protocol, as the fixtures of its suites do. */
+  readonly readsRequest?: boolean;
   /** Name of a capability that must be there for the tool to be listed, such as `exec`. */
   readonly needs?: string;
   /** JSON Schema `_meta` of the definition. */

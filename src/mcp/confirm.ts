@@ -1,10 +1,11 @@
 // Asking the user: a question becomes an input request; the call runs again with the answer, which counts once and for this call only.
 
 import { randomUUID } from 'node:crypto';
-import { type InputRequiredResult, inputRequired, type ServerContext } from '@modelcontextprotocol/server';
+import { type InputRequiredResult, inputRequired } from '@modelcontextprotocol/server';
 import type { Question, QuestionAnswer } from '../kit/context.ts';
 import { AppError } from '../kit/errors.ts';
 import { type Sealer, toBinding } from '../kit/seal.ts';
+import type { RequestContext } from './server.ts';
 
 const STATE_LIFE_MS = 5 * 60_000;
 const MAX_USED = 10_000;
@@ -27,18 +28,18 @@ export class InputNeeded extends Error {
 
 export interface Confirmations {
   /** For `ServerOptions.requestState.verify`: throws on anything altered, foreign or late. */
-  verify(state: string, c: ServerContext): unknown;
+  verify(state: string, c: RequestContext): unknown;
   /** Seals a state of a handler's own (fixtures of the protocol suite). */
-  mint(value: unknown, c: ServerContext): string;
+  mint(value: unknown, c: RequestContext): string;
   /** The `ask` of one call. `canAsk` is what the client declared. */
   asker(
-    c: ServerContext,
+    c: RequestContext,
     canAsk: boolean,
     call: { tool: string; args: unknown; caller: string },
   ): (question: Question) => Promise<QuestionAnswer>;
 }
 
-const toScope = (c: ServerContext): string => toBinding(c.mcpReq.method, c.http?.authInfo?.clientId ?? '');
+const toScope = (c: RequestContext): string => toBinding(c.mcpReq.method, c.http?.authInfo?.clientId ?? '');
 
 const toAnswer = (response: unknown): QuestionAnswer | undefined => {
   if (typeof response !== 'object' || response === null || !('action' in response)) return undefined;

@@ -1,7 +1,7 @@
 // Progress: only when the client asked, monotonic, a few a second at most.
 
-import type { ServerContext } from '@modelcontextprotocol/server';
 import type { ProgressUpdate } from '../kit/context.ts';
+import type { RequestContext } from './server.ts';
 
 const MIN_INTERVAL_MS = 250;
 
@@ -12,7 +12,7 @@ export interface ProgressReporter {
 }
 
 /** @returns undefined when the client did not ask for progress */
-export const createProgress = (c: ServerContext): ProgressReporter | undefined => {
+export const createProgress = (c: RequestContext): ProgressReporter | undefined => {
   const progressToken = c.mcpReq._meta?.progressToken;
   if (progressToken === undefined) return undefined;
   let sentAt = Number.NEGATIVE_INFINITY;

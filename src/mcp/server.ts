@@ -13,11 +13,13 @@ import {
 import { type AuditFacts, type AuditLog, toCallerFacts, toOutcome } from '../audit/index.ts';
 import { getAmbient } from '../kit/ambient.ts';
 import type { Caller } from '../kit/context.ts';
+import type { ToolInfo } from '../kit/tool.ts';
 import type { CallEngine } from '../manager/call.ts';
 import type { Manager } from '../manager/manager.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { completeArgument } from './completions.ts';
 import { type Confirmations, InputNeeded } from './confirm.ts';
+import { createPlainCalls, type PlainCalls } from './plain-call.ts';
 import { createProgress } from './progress.ts';
 import { getPrompt } from './prompts.ts';
 import { readResource } from './resources.ts';
@@ -52,9 +54,17 @@ export interface McpDeps {
   readonly audit?: AuditLog;
 }
 
+type Message = ServerContext['mcpReq'];
+
+/** The part of the library's context that handlers use. */
+export interface RequestContext {
+  readonly mcpReq: Pick<Message, 'method' | '_meta' | 'envelope' | 'inputResponses' | 'requestState' | 'signal' | 'notify'>;
+  readonly http?: { readonly authInfo?: AuthInfo | undefined } | undefined;
+}
+
 /** What a handler needs of its request, whatever the method. */
 export interface Exchange {
-  readonly c: ServerContext;
+  readonly c: RequestContext;
   readonly caller: Caller;
   readonly surface: Surface;
   readonly deps: McpDeps;
@@ -74,14 +84,14 @@ const pageOf = <Item>(
 };
 
 /** Client capabilities: from the envelope (modern) or the handshake (legacy connections). */
-const capabilitiesOf = (server: Server, c: ServerContext): Readonly<Record<string, unknown>> => {
+const capabilitiesOf = (c: RequestContext, server?: Server): Readonly<Record<string, unknown>> => {
   const envelope: Readonly<Record<string, unknown>> = c.mcpReq.envelope ?? {};
-  const declared = envelope[CLIENT_CAPABILITIES_META_KEY] ?? server.getClientCapabilities();
+  const declared = envelope[CLIENT_CAPABILITIES_META_KEY] ?? server?.getClientCapabilities();
   return (declared ?? {}) as Readonly<Record<string, unknown>>;
 };
 
 /** What protocol fixtures need beside the call: the raw request, and a state that `verify` accepts. */
-export const toProtocol = ({ confirmations }: McpDeps, c: ServerContext): { c: ServerContext; mint: (value: unknown) => string } => ({
+export const toProtocol = ({ confirmations }: McpDeps, c: RequestContext): { c: RequestContext; mint: (value: unknown) => string } => ({
   c,
   mint: (value) => confirmations.mint(value, c),
 });
@@ -126,6 +136,21 @@ const callTool = async (
   }
 };
 
+interface CallParams {
+  readonly name: string;
+  readonly arguments?: unknown;
+}
+
+const answerCall = async (call: Exchange, params: CallParams): Promise<CallToolResult> => {
+  if (!isKnown(call.surface, params.name)) {
+    // An error of the protocol; the engine refuses it too, and so logs and records it.
+    await callTool(call, params.name, params.arguments);
+    throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${call.deps.mask(params.name).slice(0, 80)}`);
+  }
+  const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
+  return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
+};
+
 const isKnown = ({ selection }: Surface, name: string): boolean =>
   selection.hidden.has(name) || selection.tools.some((tool) => tool.name === name);
 
@@ -133,13 +158,13 @@ const isKnown = ({ selection }: Surface, name: string): boolean =>
 const RECORDED: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get']);
 
 /** What was refused before anything could be carried out leaves a record too. */
-const recordRefused = (deps: McpDeps, c: ServerContext, action: AuditFacts['action'], thrown: unknown): void => {
+const recordRefused = (deps: McpDeps, c: RequestContext, action: AuditFacts['action'], thrown: unknown): void => {
   const operation = { action, toolName: '', serviceName: '', input: {} };
   void deps.audit?.begin(toAuditFacts({ c, caller: deps.toCaller(c.http?.authInfo) }, operation)).end(toOutcome(thrown));
 };
 
 /** Counts and records what is refused outside of a guarded handler. @param begun as `performance.now()` said */
-export const noteRefused = (deps: McpDeps, c: ServerContext, { thrown, begun }: { thrown: unknown; begun: number }): void => {
+export const noteRefused = (deps: McpDeps, c: RequestContext, { thrown, begun }: { thrown: unknown; begun: number }): void => {
   const { method } = c.mcpReq;
   deps.metrics.request(method, { status: 'denied', ms: performance.now() - begun });
   recordRefused(deps, c, method, thrown);
@@ -150,10 +175,10 @@ const guarded =
   <Params, Result>(
     deps: McpDeps,
     method: string,
-    handle: (params: Params, c: ServerContext) => Promise<Result> | Result,
+    handle: (params: Params, c: RequestContext) => Promise<Result> | Result,
     isRecorded = RECORDED.has(method),
   ) =>
-  async (request: { params?: Params | undefined }, c: ServerContext): Promise<Result> => {
+  async (request: { params?: Params | undefined }, c: RequestContext): Promise<Result> => {
     const started = performance.now();
     // What becomes a tool call is counted there, once, under the name of the tool.
     const isCall = method === 'tools/call' || method === 'resources/read';
@@ -174,7 +199,7 @@ const guarded =
 const quiet = <Params extends object, Result>(deps: McpDeps, method: string, handle: (params: Params) => Result) => {
   const { audit } = deps;
   if (audit?.recordsLists !== true) return guarded<Params, Result>(deps, method, handle);
-  const observe = (params: Params, c: ServerContext): Promise<Result> => {
+  const observe = (params: Params, c: RequestContext): Promise<Result> => {
     const operation = { action: method, toolName: '', serviceName: '', input: params };
     return audit.observe(toAuditFacts({ c, caller: deps.toCaller(c.http?.authInfo) }, operation), async () => handle(params));
   };
@@ -224,11 +249,15 @@ const unknownMethod = (deps: McpDeps): NonNullable<Server['fallbackRequestHandle
   const refuse = guarded<unknown, never>(deps, 'other', () => {
     throw new ProtocolError(METHOD_NOT_FOUND, 'Method not found');
   });
-  return (request, c) => refuse(request, c as ServerContext);
+  return (request, c) => refuse(request, c as RequestContext);
 };
 
-/** `live`: the instance serves a connection, not one request, and hears of changes itself. */
-export type ServerFactory = (ctx: McpRequestContext & { readonly live?: boolean }) => Server;
+export interface ServerFactory {
+  /** `live`: the instance serves a connection, not one request, and hears of changes itself. */
+  (ctx: McpRequestContext & { readonly live?: boolean }): Server;
+  /** The short way for plain calls over HTTP. */
+  readonly plain: PlainCalls;
+}
 
 /** The library refuses before a handler runs. */
 const verifyState =
@@ -268,31 +297,43 @@ const toOptions = ({ tables }: Surface, deps: McpDeps) => {
   return { modern: { ...options, capabilities: capabilities.modern }, legacy: { ...options, capabilities: capabilities.legacy } };
 };
 
+/** Changes ask and are watched, tasks outlive their request, fixtures look at it: the others need nothing but their arguments. */
+const isPlain = ({ effect, task, readsRequest }: ToolInfo): boolean => effect === 'read' && !task && readsRequest !== true;
+
+const toPlain = (surfaceFor: (caller: Caller) => Surface, deps: McpDeps): PlainCalls => {
+  const surfaceOf = (authInfo: AuthInfo | undefined): Surface => surfaceFor(deps.toCaller(authInfo));
+  return createPlainCalls({
+    serverInfo: deps.serverInfo,
+    isPlain(name, authInfo) {
+      const tool = surfaceOf(authInfo).selection.tools.find((item) => item.name === name);
+      return tool !== undefined && isPlain(tool);
+    },
+    handle: guarded(deps, 'tools/call', (params: CallParams, c) => {
+      const authInfo = c.http?.authInfo;
+      return answerCall(
+        { c, deps, surface: surfaceOf(authInfo), caller: deps.toCaller(authInfo), capabilities: capabilitiesOf(c) },
+        params,
+      );
+    }),
+  });
+};
+
 /** A factory for one route. What it makes is used once per request (HTTP) or per connection (stdio, SSE, sessions). */
 export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, deps: McpDeps): ServerFactory => {
   const prepared = new WeakMap<Surface, ReturnType<typeof toOptions>>();
   const refuseMethod = unknownMethod(deps);
-  return (ctx) => {
+  const create = (ctx: Parameters<ServerFactory>[0]): Server => {
     const surface = surfaceFor(deps.toCaller(ctx.authInfo));
     const options = prepared.get(surface) ?? toOptions(surface, deps);
     prepared.set(surface, options);
     const server = new Server(deps.serverInfo, options[ctx.era]);
-    const exchange = (c: ServerContext): Exchange => {
-      return { c, surface, deps, caller: deps.toCaller(c.http?.authInfo), capabilities: capabilitiesOf(server, c) };
+    const exchange = (c: RequestContext): Exchange => {
+      return { c, surface, deps, caller: deps.toCaller(c.http?.authInfo), capabilities: capabilitiesOf(c, server) };
     };
     registerLists(server, surface, deps);
     server.setRequestHandler(
       'tools/call',
-      guarded(deps, 'tools/call', async (params: { name: string; arguments?: unknown }, c) => {
-        const call = exchange(c);
-        if (!isKnown(surface, params.name)) {
-          // An error of the protocol; the engine refuses it too, and so logs and records it.
-          await callTool(call, params.name, params.arguments);
-          throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${deps.mask(params.name).slice(0, 80)}`);
-        }
-        const task = startTask(call, params.name, (signal) => callTool(call, params.name, params.arguments, signal));
-        return (task ?? (await callTool(call, params.name, params.arguments))) as CallToolResult;
-      }),
+      guarded(deps, 'tools/call', (params: CallParams, c) => answerCall(exchange(c), params)),
     );
     server.setRequestHandler(
       'prompts/get',
@@ -313,4 +354,5 @@ export const createServerFactory = (surfaceFor: (caller: Caller) => Surface, dep
     if (ctx.live === true) followChanges(server, deps.bus, surface.tables.dynamic, ctx.era);
     return server;
   };
+  return Object.assign(create, { plain: toPlain(surfaceFor, deps) });
 };

@@ -7,7 +7,6 @@ import {
   createMcpHandler,
   isJsonContentType,
   isLegacyRequest,
-  type McpHttpHandler,
   type ServerEventBus,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
@@ -96,15 +95,24 @@ const notAllowed =
     return response;
   };
 
+interface Stateless extends Family {
+  answer(exchange: HttpExchange, body: unknown): Promise<Response>;
+}
+
 /** Streamable HTTP, both eras, stateless. */
-export const streamableHttp = ({ factory, bus, report, ...limits }: FamilyOptions): Family & { readonly handler: McpHttpHandler } => {
+export const streamableHttp = ({ factory, bus, report, ...limits }: FamilyOptions): Stateless => {
   const handler = createMcpHandler(factory, { legacy: 'stateless', bus, onerror: (error) => report(error, 'streamable-http') });
+  const answer: Stateless['answer'] = async (exchange, body) => {
+    const { request } = exchange;
+    const authInfo = toAuthInfo(exchange);
+    const byLibrary = (): Promise<Response> => handler.fetch(request, { parsedBody: body, authInfo });
+    return withStreamHeaders(await factory.plain.serve(body, request, { authInfo, byLibrary }));
+  };
   const post: Handle = async (exchange) => {
     const parsed = await parseBody(exchange, limits);
-    if ('refusal' in parsed) return parsed.refusal;
-    return withStreamHeaders(await handler.fetch(exchange.request, { parsedBody: parsed.body, authInfo: toAuthInfo(exchange) }));
+    return 'refusal' in parsed ? parsed.refusal : answer(exchange, parsed.body);
   };
-  return { handler, route: { POST: post, GET: notAllowed('POST'), DELETE: notAllowed('POST') }, close: () => handler.close() };
+  return { answer, route: { POST: post, GET: notAllowed('POST'), DELETE: notAllowed('POST') }, close: () => handler.close() };
 };
 
 /** Nothing is sent before the result when nobody asked for it, so the answer stays one JSON body. */
@@ -130,7 +138,9 @@ export const plainHttp = ({ factory, bus, report, ...limits }: FamilyOptions): F
     const headers = new Headers(exchange.request.headers);
     headers.set('accept', 'application/json, text/event-stream');
     const request = new Request(exchange.request.url, { method: 'POST', headers, signal: exchange.request.signal });
-    if (!(await isLegacyRequest(request, body))) return withStreamHeaders(await modern.fetch(request, options));
+    const byLibrary = (): Promise<Response> => modern.fetch(request, options);
+    if (!(await isLegacyRequest(request, body)))
+      return withStreamHeaders(await factory.plain.serve(body, request, { authInfo: options.authInfo, byLibrary }));
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
     const server = factory({ era: 'legacy', authInfo: options.authInfo, requestInfo: request });
     await server.connect(transport);
@@ -175,7 +185,7 @@ export const sessionHttp = (options: FamilyOptions): Family => {
     const parsed = await parseBody(exchange, options);
     if ('refusal' in parsed) return parsed.refusal;
     if (await isLegacyRequest(exchange.request, parsed.body)) return pass(exchange, parsed.body);
-    return withStreamHeaders(await stateless.handler.fetch(exchange.request, { parsedBody: parsed.body, authInfo: toAuthInfo(exchange) }));
+    return stateless.answer(exchange, parsed.body);
   };
   return {
     route: { POST: post, GET: (exchange) => pass(exchange, undefined), DELETE: (exchange) => pass(exchange, undefined) },

@@ -28,8 +28,8 @@ type Run = (args: Args, c: ServerContext, ctx: CallContext, mint: Protocol['mint
 
 const text = (value: string): object => ({ content: [{ type: 'text', text: value }] });
 
-const fixture = (name: string, run: Run, input: z.ZodObject = z.object({})): Tool<Notify> =>
-  tool<Notify, z.core.$ZodLooseShape>({
+const fixture = (name: string, run: Run, input: z.ZodObject = z.object({})): Tool<Notify> => ({
+  ...tool<Notify, z.core.$ZodLooseShape>({
     name,
     title: name,
     description: `Fixture ${name}.`,
@@ -40,7 +40,9 @@ const fixture = (name: string, run: Run, input: z.ZodObject = z.object({})): Too
       const { c, mint } = ctx.protocol as Protocol;
       return { raw: { ...(await run(args, c, ctx, mint)) } };
     },
-  });
+  }),
+  readsRequest: true,
+});
 
 const nameRequest = (message: string) =>
   inputRequired.elicit({ message, requestedSchema: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] } });
