@@ -13,7 +13,8 @@ export interface OpenSpan {
 
 export interface SpanOptions {
   readonly kind: 'server' | 'client' | 'internal';
-  readonly attributes?: Readonly<Record<string, AttributeValue | undefined>>;
+  /** Asked for only where the span is kept. */
+  readonly attributes?: () => Readonly<Record<string, AttributeValue | undefined>>;
 }
 
 export interface Tracing {

@@ -22,9 +22,8 @@ export type PlainHandler = (request: { params: { name: string; arguments?: unkno
 
 export interface PlainCallsOptions {
   readonly serverInfo: object;
-  /** Whether the caller is offered this tool, and its answers need nothing of the request but its arguments. */
-  readonly isPlain: (name: string, authInfo: AuthInfo | undefined) => boolean;
-  readonly handle: PlainHandler;
+  /** The handler of a tool that the caller is offered, and whose answers need nothing of the request but its arguments. */
+  readonly find: (name: string, authInfo: AuthInfo | undefined) => PlainHandler | undefined;
 }
 
 export interface PlainCalls {
@@ -54,6 +53,10 @@ const META_KEYS: ReadonlySet<string> = new Set([...ENVELOPE_KEYS, TRACEPARENT_ME
 const MAX_ENVELOPES = 256;
 const MAX_ENVELOPE_CHARS = 2048;
 
+/** Not plain is what continues something, and what asks for progress. */
+const nothing = (): undefined => undefined;
+const unsent = async (): Promise<void> => {};
+
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 const hasOnly = (value: Fields, keys: ReadonlySet<string>): boolean => Object.keys(value).every((key) => keys.has(key));
 const isId = (id: unknown): id is string | number => typeof id === 'string' || Number.isSafeInteger(id);
@@ -76,15 +79,18 @@ const toPlainCall = (body: unknown, headers: Headers): PlainCall | undefined => 
   return { id, params: { name, ...(args === undefined ? {} : { arguments: args }) }, meta, envelope };
 };
 
-export const createPlainCalls = ({ serverInfo, isPlain, handle }: PlainCallsOptions): PlainCalls => {
+export const createPlainCalls = ({ serverInfo, find }: PlainCallsOptions): PlainCalls => {
   const accepted = new LRUCache<string, true>({ max: MAX_ENVELOPES });
   const stamp = { [SERVER_INFO_META_KEY]: serverInfo };
 
-  const answer = async ({ params, meta }: PlainCall, signal: AbortSignal, authInfo: AuthInfo | undefined): Promise<object> => {
-    const c: RequestContext = {
-      mcpReq: { method: METHOD, _meta: meta, envelope: meta, signal, requestState: () => undefined, notify: async () => {} },
-      http: { authInfo },
-    };
+  const answer = async (
+    { params, meta }: PlainCall,
+    handle: PlainHandler,
+    around: { readonly signal: AbortSignal; readonly authInfo: AuthInfo | undefined },
+  ): Promise<object> => {
+    const { signal, authInfo } = around;
+    const mcpReq = { method: METHOD, _meta: meta, envelope: meta, signal, requestState: nothing, notify: unsent };
+    const c: RequestContext = { mcpReq, http: { authInfo } };
     try {
       return { result: { resultType: 'complete', ...(await handle({ params }, c)), _meta: stamp } };
     } catch (thrown) {
@@ -97,13 +103,14 @@ export const createPlainCalls = ({ serverInfo, isPlain, handle }: PlainCallsOpti
   return {
     async serve(body, { headers, signal }, { authInfo, byLibrary }) {
       const call = toPlainCall(body, headers);
-      if (call === undefined || !isPlain(call.params.name, authInfo)) return byLibrary();
+      const handle = call === undefined ? undefined : find(call.params.name, authInfo);
+      if (call === undefined || handle === undefined) return byLibrary();
       if (accepted.get(call.envelope) === undefined) {
         const response = await byLibrary();
         if (response.status === 200) accepted.set(call.envelope, true);
         return response;
       }
-      return Response.json({ ...(await answer(call, signal, authInfo)), jsonrpc: '2.0', id: call.id });
+      return Response.json({ ...(await answer(call, handle, { signal, authInfo })), jsonrpc: '2.0', id: call.id });
     },
   };
 };

@@ -301,20 +301,17 @@ const toOptions = ({ tables }: Surface, deps: McpDeps) => {
 const isPlain = ({ effect, task, readsRequest }: ToolInfo): boolean => effect === 'read' && !task && readsRequest !== true;
 
 const toPlain = (surfaceFor: (caller: Caller) => Surface, deps: McpDeps): PlainCalls => {
-  const surfaceOf = (authInfo: AuthInfo | undefined): Surface => surfaceFor(deps.toCaller(authInfo));
   return createPlainCalls({
     serverInfo: deps.serverInfo,
-    isPlain(name, authInfo) {
-      const tool = surfaceOf(authInfo).selection.tools.find((item) => item.name === name);
-      return tool !== undefined && isPlain(tool);
-    },
-    handle: guarded(deps, 'tools/call', (params: CallParams, c) => {
-      const authInfo = c.http?.authInfo;
-      return answerCall(
-        { c, deps, surface: surfaceOf(authInfo), caller: deps.toCaller(authInfo), capabilities: capabilitiesOf(c) },
-        params,
+    find(name, authInfo) {
+      const caller = deps.toCaller(authInfo);
+      const surface = surfaceFor(caller);
+      const tool = surface.selection.tools.find((item) => item.name === name);
+      if (tool === undefined || !isPlain(tool)) return undefined;
+      return guarded(deps, 'tools/call', (params: CallParams, c) =>
+        answerCall({ c, deps, surface, caller, capabilities: capabilitiesOf(c) }, params),
       );
-    }),
+    },
   });
 };
 

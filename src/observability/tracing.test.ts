@@ -87,7 +87,7 @@ describe('a span', () => {
     const { tracing, redactor, finish } = open();
     redactor.learn('canary-secret');
     await tracing
-      .span('x', { kind: 'internal', attributes: { a: 'is canary-secret', n: 7, none: undefined } }, async (span) => {
+      .span('x', { kind: 'internal', attributes: () => ({ a: 'is canary-secret', n: 7, none: undefined }) }, async (span) => {
         span.set('b', 'canary-secret');
         throw new AppError('DATA_ERROR', 'saw canary-secret');
       })

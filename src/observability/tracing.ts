@@ -1,6 +1,15 @@
 // Spans of this server. The context of a span is the ambient one of kit/: there is no second way in which a trace follows a request.
 
-import { type Attributes, type Context, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  ROOT_CONTEXT,
+  SamplingDecision,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import {
   BatchSpanProcessor,
@@ -50,9 +59,10 @@ const toFlags = (flags: number): string => flags.toString(16).padStart(2, '0');
 export const createTracing = (options: TracingOptions): { readonly tracing: Tracing; close(): Promise<void> } => {
   const { mask } = options;
   const random = new RandomIdGenerator();
+  const root = new TraceIdRatioBasedSampler(options.sampleRate);
   const provider = new TracerProvider({
     resource: options.resource,
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRate) }),
+    sampler: new ParentBasedSampler({ root }),
     spanLimits: { attributeValueLengthLimit: MAX_VALUE },
     // A trace begun here takes the id under which the logs already know the request.
     idGenerator: { generateSpanId: () => random.generateSpanId(), generateTraceId: () => getAmbient().traceId ?? random.generateTraceId() },
@@ -69,9 +79,9 @@ export const createTracing = (options: TracingOptions): { readonly tracing: Trac
   const tracer = provider.getTracer(TRACER, options.version);
 
   const cleanValue = (value: string | number | boolean): string | number | boolean => (typeof value === 'string' ? mask(value) : value);
-  const cleanAll = (attributes: SpanOptions['attributes'] = {}): Attributes => {
+  const cleanAll = (attributes: SpanOptions['attributes'] = () => ({})): Attributes => {
     const cleaned: Attributes = {};
-    for (const [name, value] of Object.entries(attributes)) if (value !== undefined) cleaned[name] = cleanValue(value);
+    for (const [name, value] of Object.entries(attributes())) if (value !== undefined) cleaned[name] = cleanValue(value);
     return cleaned;
   };
   const toOpenSpan = (span: Span): OpenSpan => ({
@@ -87,21 +97,34 @@ export const createTracing = (options: TracingOptions): { readonly tracing: Trac
     else open.fail(thrown instanceof Error ? thrown.name : 'unknown');
   };
 
+  /** The decision for a trace begun here, before anything is made for it. */
+  const isLeftOut = ({ traceId }: Ambient): boolean =>
+    traceId !== undefined && root.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.NOT_RECORD;
+
+  const record = async <Result>(
+    name: string,
+    { kind, attributes }: SpanOptions,
+    work: (span: OpenSpan) => Promise<Result>,
+  ): Promise<Result> => {
+    const around = getAmbient();
+    const span = tracer.startSpan(name, { kind: KINDS[kind], attributes: cleanAll(attributes) }, toParent(around));
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    const open = toOpenSpan(span);
+    try {
+      return await withAmbient({ traceId, spanId, traceFlags: toFlags(traceFlags) }, () => work(open));
+    } catch (thrown) {
+      noteFailure(open, thrown);
+      throw thrown;
+    } finally {
+      span.end();
+    }
+  };
   const tracing: Tracing = {
-    async span(name, { kind, attributes }, work) {
+    span(name, spanOptions, work) {
       const around = getAmbient();
       if (isUnsampled(around)) return work(UNRECORDED);
-      const span = tracer.startSpan(name, { kind: KINDS[kind], attributes: cleanAll(attributes) }, toParent(around));
-      const { traceId, spanId, traceFlags } = span.spanContext();
-      const open = toOpenSpan(span);
-      try {
-        return await withAmbient({ traceId, spanId, traceFlags: toFlags(traceFlags) }, () => work(open));
-      } catch (thrown) {
-        noteFailure(open, thrown);
-        throw thrown;
-      } finally {
-        span.end();
-      }
+      if (around.spanId !== undefined || !isLeftOut(around)) return record(name, spanOptions, work);
+      return withAmbient({ spanId: random.generateSpanId(), traceFlags: '00' }, () => work(UNRECORDED));
     },
   };
   return { tracing, close: () => provider.shutdown() };

@@ -141,9 +141,11 @@ const listen = (server: Server, host: string, port: number): Promise<AddressInfo
  */
 const lightenJson = (): void => {
   Response.json = (data, init) => {
-    const headers = new Headers(init?.headers);
+    const body = JSON.stringify(data);
+    if (init?.headers === undefined) return new Response(body, { ...init, headers: { 'content-type': 'application/json' } });
+    const headers = new Headers(init.headers);
     if (!headers.has('content-type')) headers.set('content-type', 'application/json');
-    return new Response(JSON.stringify(data), { ...init, headers });
+    return new Response(body, { ...init, headers });
   };
 };
 

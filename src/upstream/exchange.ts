@@ -115,13 +115,15 @@ const attempt = async (request: UpstreamRequest, deps: AttemptDeps): Promise<Ans
     );
   if (tracing === undefined) return once();
   const { method = 'GET', api = 'other' } = request;
-  const { hostname, port } = new URL(deps.base.origin);
-  const attributes = {
-    service: deps.backend.service,
-    'http.request.method': method,
-    'url.template': api,
-    'server.address': hostname,
-    ...(port === '' ? {} : { 'server.port': Number(port) }),
+  const attributes = () => {
+    const { hostname, port } = new URL(deps.base.origin);
+    return {
+      service: deps.backend.service,
+      'http.request.method': method,
+      'url.template': api,
+      'server.address': hostname,
+      ...(port === '' ? {} : { 'server.port': Number(port) }),
+    };
   };
   return tracing.span(`${method} ${deps.backend.service}`, { kind: 'client', attributes }, async (span) => {
     const answer = await once();

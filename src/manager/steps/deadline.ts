@@ -24,37 +24,42 @@ const toLate = (ms: number): AppError =>
     details: { after: formatDuration(ms), narrow: 'Ask for less: a namespace, a selector, a shorter window.' },
   });
 
-export const deadline =
-  (limits: Pick<CallLimits, 'callMs' | 'maxCallMs'>, stopping: AbortSignal): Step<Call, FinalAnswer> =>
-  async (call, next) => {
+const toCancelled = (reason: unknown): AppError =>
+  reason instanceof AppError ? reason : new AppError('CANCELLED', 'The call was cancelled.', { cause: reason });
+
+export const deadline = (limits: Pick<CallLimits, 'callMs' | 'maxCallMs'>, stopping: AbortSignal): Step<Call, FinalAnswer> => {
+  /** One listener on the shutdown, however many calls run. */
+  const running = new Set<(reason: AppError) => void>();
+  const stop = (): void => {
+    for (const end of running) end(toCancelled(stopping.reason));
+  };
+  stopping.addEventListener('abort', stop, { once: true });
+  return async (call, next) => {
+    const { signal } = call.request;
+    if (signal.aborted) throw toCancelled(signal.reason);
+    if (stopping.aborted) throw toCancelled(stopping.reason);
     const { callMs, maxCallMs } = limits;
     const ms = Math.min(Math.max(callMs, toWaitMs(call.args)), maxCallMs + WAIT_MARGIN_MS);
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(toLate(ms)), ms);
+    const { promise: ended, reject } = Promise.withResolvers<never>();
     let grace: NodeJS.Timeout | undefined;
-    const cancelled = (event?: Event): void => {
-      const { reason } = event?.target instanceof AbortSignal ? event.target : call.request.signal;
-      controller.abort(reason instanceof AppError ? reason : new AppError('CANCELLED', 'The call was cancelled.', { cause: reason }));
+    const end = (reason: AppError): void => {
+      if (controller.signal.aborted) return;
+      controller.abort(reason);
+      if (call.tool.effect === 'read') reject(reason);
+      else grace = setTimeout(reject, LAST_WORDS_MS, reason);
     };
-    if (call.request.signal.aborted) cancelled();
-    if (stopping.aborted) controller.abort(stopping.reason);
-    const sources = [call.request.signal, stopping];
-    for (const source of sources) source.addEventListener('abort', cancelled, { once: true });
+    const cancelled = (): void => end(toCancelled(signal.reason));
+    const timer = setTimeout(() => end(toLate(ms)), ms);
+    signal.addEventListener('abort', cancelled, { once: true });
+    running.add(end);
     try {
-      const graceMs = call.tool.effect === 'read' ? 0 : LAST_WORDS_MS;
-      const ended = new Promise<never>((_, reject) => {
-        const end = (): void => reject(controller.signal.reason);
-        const onAbort = (): void => {
-          if (graceMs === 0) end();
-          else grace = setTimeout(end, graceMs);
-        };
-        controller.signal.addEventListener('abort', onAbort, { once: true });
-      });
-      if (controller.signal.aborted) throw controller.signal.reason;
       return await Promise.race([next({ ...call, ctx: { ...call.ctx, signal: controller.signal } }), ended]);
     } finally {
       clearTimeout(timer);
       clearTimeout(grace);
-      for (const source of sources) source.removeEventListener('abort', cancelled);
+      signal.removeEventListener('abort', cancelled);
+      running.delete(end);
     }
   };
+};

@@ -24,7 +24,7 @@ export const trace =
       toToolName(call),
       {
         kind: 'server',
-        attributes: {
+        attributes: () => ({
           'mcp.method.name': 'tools/call',
           'gen_ai.operation.name': 'execute_tool',
           'gen_ai.tool.name': call.tool.name,
@@ -32,7 +32,7 @@ export const trace =
           tool: toToolName(call),
           target: toTarget(call.args),
           'enduser.id': call.request.caller.id,
-        },
+        }),
       },
       async (span) => {
         span.set('status', 'error');
@@ -42,8 +42,10 @@ export const trace =
       },
     );
 
+const INTERNAL = { kind: 'internal' } as const;
+
 /** The step inside a span of its own. With tracing off no step is wrapped. */
-export const traced =
-  <Result>(tracing: Tracing, name: string, step: Step<Call, Result>): Step<Call, Result> =>
-  (call, next) =>
-    tracing.span(`step ${name}`, { kind: 'internal' }, () => step(call, next));
+export const traced = <Result>(tracing: Tracing, name: string, step: Step<Call, Result>): Step<Call, Result> => {
+  const title = `step ${name}`;
+  return (call, next) => tracing.span(title, INTERNAL, () => step(call, next));
+};

@@ -11,7 +11,7 @@ export const trace =
   (tracing: Tracing): Step<HttpExchange, Response> =>
   (exchange, next) => {
     const method = METHODS.has(exchange.request.method) ? exchange.request.method : '_OTHER';
-    const attributes = { 'http.request.method': method, 'http.route': exchange.route, 'client.address': exchange.address };
+    const attributes = () => ({ 'http.request.method': method, 'http.route': exchange.route, 'client.address': exchange.address });
     return tracing.span(
       exchange.route === undefined ? method : `${method} ${exchange.route}`,
       { kind: 'server', attributes },
