@@ -28,7 +28,12 @@ const call = async (path: string, name: string, args: unknown, extra: Record<str
       'mcp-method': 'tools/call',
       'mcp-name': name,
     },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 'a', method: 'tools/call', params: { name, arguments: args, _meta: { ...META, ...extra } } }),
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 'a',
+      method: 'tools/call',
+      params: { name, arguments: args, _meta: { ...META, ...extra } },
+    }),
   });
   const headers = Object.fromEntries([...response.headers].filter(([header]) => !OWN_HEADERS.includes(header)));
   return { status: response.status, headers, body: (await response.json()) as unknown };
